@@ -188,11 +188,7 @@ impl Broker {
 
     /// The issuer of a project: the root for the default one, `/p/<slug>` for the others.
     pub fn issuer(&self, project: &Project) -> String {
-        if project.slug == DEFAULT_SLUG {
-            self.origin.clone()
-        } else {
-            format!("{}/p/{}", self.origin, project.slug)
-        }
+        format!("{}{}", self.origin, project.path(""))
     }
 
     /// The same where clients come that show a certificate, if they come elsewhere.
@@ -222,7 +218,7 @@ impl Broker {
             id: crate::foundation::id::ProjectId::new(&self.random, now),
             slug: DEFAULT_SLUG.into(),
             display_name: "Behalf".into(),
-            settings: crate::model::project::ProjectSettings::default(),
+            settings: crate::model::project::ProjectSettings::default().into(),
             created_at: now,
             updated_at: now,
             disabled_at: None,

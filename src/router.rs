@@ -52,11 +52,8 @@ pub fn within(doors: Router<Front>, front: Front) -> Router {
     let doors = doors
         .fallback(nothing)
         .method_not_allowed_fallback(wrong_method)
-        .layer(from_fn_with_state(front.clone(), layers::short_head))
         .layer(DefaultBodyLimit::max(front.broker.config.server.max_body))
-        .layer(from_fn_with_state(front.clone(), layers::to_an_end))
-        // Outermost: what timed out or panicked is counted, and answered with the same headers, too.
-        .layer(from_fn_with_state(front.clone(), layers::observed))
+        .layer(from_fn_with_state(front.clone(), layers::around))
         .with_state(front);
     Router::new().fallback_service(MapRequest::new(doors, layers::project_from_path::<Body>))
 }
@@ -140,7 +137,10 @@ fn machines() -> Router<Front> {
         .route("/device_authorization", post(issue::api::device_authorization))
         .route("/revoke", post(issue::api::revoke).options(pages_post))
         .route("/introspect", post(issue::api::introspection))
-        .route("/userinfo", get(issue::api::userinfo).post(issue::api::userinfo).options(pages_get_and_post))
+        .route(
+            "/userinfo",
+            get(issue::api::userinfo).post(issue::api::userinfo_posted).options(pages_get_and_post),
+        )
         .route("/register", post(client::registers))
         .route("/register/{client_id}", get(client::reads).put(client::updates).delete(client::deletes))
         .route("/jwks.json", get(metadata::jwks).options(cors::open))

@@ -53,7 +53,8 @@ async fn version(
         return Ok(None);
     }
     let found = connection_versions::by_number(db, connection.id, previous).await?;
-    Ok(found.filter(|found| found.state == VersionState::Superseded && found.worked_at.is_some()))
+    let found = found.filter(|found| found.state == VersionState::Superseded && found.worked_at.is_some());
+    Ok(found.map(|found| found.in_place_of(&connection.settings)))
 }
 
 /// The connection as it was before, while it is watched whether what is live works.
@@ -63,7 +64,11 @@ pub async fn former(
     now: Moment,
 ) -> Result<Option<Connection>, StoreError> {
     let found = version(db, connection, now).await?;
-    Ok(found.map(|found| Connection { settings: found.settings, secret: found.secret, ..connection.clone() }))
+    Ok(found.map(|found| Connection {
+        settings: found.settings.into(),
+        secret: found.secret,
+        ..connection.clone()
+    }))
 }
 
 /// Takes a connection back, if that is still called for in this transaction; or tells its owners, if it is theirs to do.
@@ -118,7 +123,7 @@ async fn unasked(
     (live, former): (&Connection, &Version),
 ) -> Result<Unasked, StoreError> {
     let (mut settings, mut withheld) = (former.settings.clone(), Vec::new());
-    keep_withdrawn(&live.settings, &mut settings);
+    keep_own_keys(&live.settings, &mut settings);
     withheld.extend(keep_rights(&live.settings, &mut settings));
     if live.settings.jit != settings.jit && settings.jit == Jit::CreateAndJoin {
         settings.jit = live.settings.jit;
@@ -141,18 +146,12 @@ async fn unasked(
     Ok(Unasked { reason: REASON, settings, withheld })
 }
 
-/// What the provider has taken away meanwhile stays away: its old documents do not come back with old settings.
-fn keep_withdrawn(live: &Settings, former: &mut Settings) {
-    let (Upstream::Saml(live), Upstream::Saml(former)) = (&live.upstream, &mut former.upstream) else {
-        return;
-    };
-    let (Some(known), Some(old)) = (&live.metadata, &mut former.metadata) else { return };
-    for name in &known.withdrawn {
-        if !old.withdrawn.contains(name) {
-            old.withdrawn.push(name.clone());
-        }
+/// Keys of our own that were brought stay as they are live.
+fn keep_own_keys(live: &Settings, former: &mut Settings) {
+    if let (Upstream::Saml(live), Upstream::Saml(former)) = (&live.upstream, &mut former.upstream) {
+        former.own.clone_from(&live.own);
+        former.request.signature = live.request.signature;
     }
-    old.signed_until = old.signed_until.max(known.signed_until);
 }
 
 /// Rules give roles by groups and claims: where those are read stays as it is live. What is kept back by that.

@@ -79,6 +79,10 @@ pub async fn swap(
     let mut to = wanted(tx, &before, &lifecycle, to).await?.ok_or(NotSwapped::Unknown)?;
     if let Some(unasked) = unasked {
         to.settings.clone_from(&unasked.settings);
+        // Keys that were brought may have been replaced because they are stolen.
+        if before.saml().is_some() {
+            to.secret.clone_from(&before.secret);
+        }
     }
     to.settings.may_be_live(to.secret.is_some(), keep.now)?;
     let is_return = to.state != VersionState::Draft;
@@ -138,7 +142,8 @@ async fn wanted(
     let found = connection_versions::by_number(tx, before.id, number).await?;
     let found = found.filter(|found| found.state != VersionState::Live);
     let is_draft = !was_live(before, lifecycle) && number == before.version;
-    Ok(found.or_else(|| is_draft.then(|| Version::of(before, VersionState::Draft))))
+    let found = found.or_else(|| is_draft.then(|| Version::of(before, VersionState::Draft)));
+    Ok(found.map(|found| found.in_place_of(&before.settings)))
 }
 
 /// Where a return would lead from what takes the place of `ended`: there, unless that never worked in the short time for
@@ -180,7 +185,7 @@ async fn ended(
     let version = Version {
         worked_at: known.worked_at.or(worked_at),
         state,
-        settings: before.settings.clone(),
+        settings: Settings::clone(&before.settings),
         secret: before.secret.clone(),
         ended_at: Some(now),
         reason: reason.map(str::to_owned).or(known.reason),
@@ -200,7 +205,7 @@ async fn begun(
     let after = Connection {
         state: ConnectionState::Active,
         version: number,
-        settings: to.settings.clone(),
+        settings: to.settings.clone().into(),
         secret: to.secret.clone(),
         updated_at: keep.now,
         ..before.clone()

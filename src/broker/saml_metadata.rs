@@ -1,43 +1,61 @@
-//! The metadata of SAML identity providers at an address: read within limits, and read again without being turned
-//! against us (threats M15). Whoever comes to hold the address can say what they like there. So, with nobody there to
-//! ask, certificates are added or taken away and addresses moved only by a document that a key signed which the
-//! connection trusts already, or the pinned signer; any other one is an offer, which is told of once and waits for an
-//! operator. Until then what was known stays trusted (threats H17, H18).
+//! The metadata of SAML identity providers at an address: read within limits, and read again without being turned against
+//! us (threats M15, H17, H18). What is believed of it over time, with nobody there to ask:
+//!
+//! 1. **Whose word counts.** Whoever comes to hold the address can say there what they like. Certificates are added or
+//!    taken away, and addresses moved, only by a document that the pinned signer signed or, where none is pinned, a key that
+//!    the connection trusts already. Any other document adds and removes nothing: it is an offer, which is told once and
+//!    waits for somebody. Until then what was known stays trusted.
+//! 2. **What such a document does** depends on whether it may be an old one. It is not if it is valid for as long as the
+//!    newest that counted; then it counts as a whole. One that ends sooner, or does not say when, while that one still counts, may
+//!    be old, or the provider's documents are valid for a shorter time now: it confirms what is known and may add keys that were
+//!    never withdrawn (once it cannot be from before the connection was set up), but takes nothing away and moves nothing.
+//!    Where documents have no date at all, what one does not list is missed for a day before it goes, because an old
+//!    copy may be about.
+//! 3. **What never comes back unasked**: a certificate that was withdrawn, by a document or by whoever said anew who the
+//!    provider is. A document that lists one is an offer, unless the pinned signer has dated it and it is not old.
+//!    By asking it may come back: the provider is read anew, or a version from before somebody said so is taken back; and
+//!    what a *document* has withdrawn not even by that one.
+//! 4. **A certificate's own end** takes nothing away: its key is pinned, and counts for as long as it is listed. It is told
+//!    of. One that is new and has expired is not taken.
+//! 5. **`validUntil`** is a promise to say more by then. Each document that lists what is known prolongs it, also an offer,
+//!    and none ends it sooner; one that nobody signed goes no further than those that were signed. None promises more than
+//!    [`FURTHEST`]. When it is over nobody gets in, and owners are told before.
+//! 6. **Copies of a reading** in drafts and former versions are nobody's word: see `Version::in_place_of`. Repeating the
+//!    address is no word either; who wants what stands there now believed asks for that, and sees the difference.
 
 mod judge;
+mod keep;
+mod newer;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex as Lock, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 use url::Url;
 
 pub use judge::{Verdict, Why};
 
 use self::judge::judge;
-use crate::audit;
+use self::keep::Keep;
 use crate::egress::http::{EgressError, Http, Request};
 use crate::foundation::clock::{Clock, Moment};
 use crate::foundation::id::{ConnectionId, ProjectId};
 use crate::foundation::random::Random;
-use crate::foundation::secret::Digest;
-use crate::model::audit_event::{AuditEvent, Outcome};
-use crate::model::connection::metadata::{
-    self as description, Described, DescriptionError, LARGEST, describe, describe_again,
-};
-use crate::model::connection::{Connection, IdentityProvider, Metadata, SamlSettings, Upstream};
-use crate::store::durable::engine::{Database, Lock as RowLock, StoreError, Tx};
-use crate::store::durable::metadata_reads::{self, MetadataRead};
-use crate::store::durable::{connection_versions, connections};
+use crate::model::connection::metadata::{Described, DescriptionError, LARGEST, describe, describe_again};
+use crate::model::connection::{Connection, SamlSettings};
+use crate::store::durable::connections;
+use crate::store::durable::engine::{Database, StoreError};
 
 /// Between two looks for one connection, whatever came of the first.
 const COOLDOWN: Duration = Duration::from_secs(60);
 /// Connections whose last look is remembered.
 const MOST: usize = 20_000;
-/// After a failure, doubled with each further one.
-const AFTER_FAILURE: Duration = Duration::from_secs(300);
-const AT_LATEST: Duration = Duration::from_secs(6 * 3_600);
+/// No document is believed for longer from when it was read.
+const FURTHEST: Duration = Duration::from_secs(400 * 86_400);
+/// Who waits for somebody else's look, with a message in hand: of one connection, and in all.
+const MOST_WAITING_FOR_ONE: usize = 8;
+const MOST_WAITING: usize = 64;
 
 /// Why somebody looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +81,7 @@ pub struct SamlMetadata {
     clock: Clock,
     random: Random,
     looks: Arc<Lock<HashMap<ConnectionId, LastLook>>>,
+    waiting: Arc<Semaphore>,
 }
 
 /// Why a document could not be had, or does not count.
@@ -76,7 +95,7 @@ pub enum MetadataReadError {
     Described(#[from] DescriptionError),
     #[error("it is the metadata of another entity: {0}")]
     OtherEntity(String),
-    #[error("it is older than one that was taken before, which is valid until {}", .0.rfc3339())]
+    #[error("it ends before one that was taken, which is valid until {}, and may be older", .0.rfc3339())]
     Older(Moment),
 }
 
@@ -109,18 +128,21 @@ pub enum Look {
 
 impl SamlMetadata {
     pub(super) fn new(http: Http, db: Database, clock: Clock, random: Random) -> Self {
-        Self { http, db, clock, random, looks: Arc::default() }
+        let waiting = Arc::new(Semaphore::new(MOST_WAITING));
+        Self { http, db, clock, random, looks: Arc::default(), waiting }
     }
 
-    /// The identity provider that is described at an address.
+    /// The identity provider that is described at an address; of what is known, certificates that are listed count
+    /// though they have expired.
     pub async fn read(
         &self,
         url: &Url,
-        entity_id: Option<&str>,
-        signer: Option<&str>,
+        by: (Option<&str>, Option<&str>),
+        known: Option<&SamlSettings>,
     ) -> Result<Described, MetadataReadError> {
         let document = self.fetch(url).await?;
-        Ok(describe(&document, entity_id, signer, self.clock.now())?)
+        let now = self.clock.now();
+        Ok(within_reach(describe(&document, by, known, now)?, now))
     }
 
     /// The identity provider of a connection as its address describes it now, and whether that counts without an
@@ -131,8 +153,9 @@ impl SamlMetadata {
         known: &SamlSettings,
     ) -> Result<(Described, Verdict), MetadataReadError> {
         let document = self.fetch(url).await?;
-        let described = describe_again(&document, known, self.clock.now())?;
-        let verdict = judge(known, &described)?;
+        let now = self.clock.now();
+        let described = within_reach(describe_again(&document, known, now)?, now);
+        let verdict = judge(known, &described, now)?;
         Ok((described, verdict))
     }
 
@@ -152,7 +175,12 @@ impl SamlMetadata {
     pub async fn look(&self, project: ProjectId, connection: ConnectionId) -> Result<Look, StoreError> {
         let look = self.looks_of(connection);
         let Ok(mut last) = look.try_lock() else {
-            // Somebody is looking: what they see is ours as well.
+            // Somebody is looking: what they see is ours as well. A host that hangs keeps few waiting.
+            let Ok(_place) = self.waiting.try_acquire() else { return Ok(Look::Cooling) };
+            // The map, who looks, this one, and who waits.
+            if Arc::strong_count(&look) >= 3 + MOST_WAITING_FOR_ONE {
+                return Ok(Look::Cooling);
+            }
             let last = look.lock().await;
             return Ok(last.as_ref().and_then(|looked| looked.came.clone()).unwrap_or(Look::Cooling));
         };
@@ -203,220 +231,7 @@ fn address(connection: &Connection) -> Option<(&Url, &SamlSettings)> {
     Some((saml.metadata_address()?, saml))
 }
 
-/// Keeps what came of a look.
-struct Keep {
-    project: ProjectId,
-    connection: ConnectionId,
-    cause: Cause,
-    /// What was known when it was asked for, and judged by.
-    known: SamlSettings,
-    random: Random,
-    now: Moment,
-}
-
-impl Keep {
-    async fn run(
-        self,
-        tx: &mut Tx<'_>,
-        read: Result<(Described, Verdict), MetadataReadError>,
-    ) -> Result<Look, StoreError> {
-        tx.lock(RowLock::Exclusive, "connections", &self.connection.to_string()).await?;
-        let found = connections::by_id(tx, self.project, self.connection).await?;
-        let Some(before) = found else { return Ok(Look::NoAddress) };
-        let Upstream::Saml(saml) = &before.settings.upstream else { return Ok(Look::NoAddress) };
-        let Some(metadata) = &saml.metadata else { return Ok(Look::NoAddress) };
-        // Another node, or the operator, was quicker.
-        if (&saml.idp, Some(metadata)) != (&self.known.idp, self.known.metadata.as_ref()) {
-            return Ok(Look::Changed);
-        }
-        let turn = metadata_reads::find(tx, self.connection).await?;
-        match read {
-            Ok((described, Verdict::Taken)) => {
-                let next = self.next_read(turn.as_ref(), described.next_read_at);
-                let offered = turn.and_then(|turn| turn.offered).filter(|_| described.idp == saml.idp);
-                self.done(tx, next, offered).await?;
-                self.update(tx, &before, saml, metadata, described).await
-            }
-            Ok((described, Verdict::Offered(why))) => {
-                let offer = offer(&described.idp);
-                let is_told = turn.as_ref().is_some_and(|turn| turn.offered.as_ref() == Some(&offer));
-                let next = self.next_read(turn.as_ref(), described.next_read_at);
-                self.done(tx, next, Some(offer)).await?;
-                if !is_told {
-                    self.tell(tx, &before, &saml.idp, &described.idp, why).await?;
-                }
-                // It says of everything that it lists what is known, so what it lists has not run out.
-                if why == Why::Fewer {
-                    let idp = saml.idp.clone();
-                    let listed = Described { idp, digest: metadata.digest.clone(), ..described };
-                    self.update(tx, &before, saml, metadata, listed).await?;
-                }
-                Ok(Look::Offered(why))
-            }
-            // It is no turn that has failed: the next one comes when it would have come.
-            Err(error) if self.cause == Cause::Visitor && turn.is_some() => Ok(Look::Failed(Arc::new(error))),
-            Err(error) => {
-                if self.failed(tx, turn, metadata, &error).await? == 1 {
-                    let event =
-                        self.event(&before, "organization.connection.metadata_refused", Outcome::Refused);
-                    self.record(tx, event.with("why", error.to_string())).await?;
-                }
-                Ok(Look::Failed(Arc::new(error)))
-            }
-        }
-    }
-
-    /// Says of an offer what it is, once.
-    async fn tell(
-        &self,
-        tx: &mut Tx<'_>,
-        connection: &Connection,
-        old: &IdentityProvider,
-        new: &IdentityProvider,
-        why: Why,
-    ) -> Result<(), StoreError> {
-        let event = self
-            .event(connection, "organization.connection.metadata_offered", Outcome::Refused)
-            .with("why", why.to_string());
-        connections::set_review(tx, connection.id, Some(self.now)).await?;
-        self.record(tx, compared(event, old, new)).await
-    }
-
-    /// When the next turn is: a visitor can only bring it forward.
-    fn next_read(&self, turn: Option<&MetadataRead>, described: Moment) -> Moment {
-        match (self.cause, turn) {
-            (Cause::Visitor, Some(turn)) => turn.next_read_at.min(described),
-            _ => described,
-        }
-    }
-
-    async fn done(
-        &self,
-        tx: &mut Tx<'_>,
-        next_read_at: Moment,
-        offered: Option<String>,
-    ) -> Result<(), StoreError> {
-        let turn = MetadataRead {
-            connection_id: self.connection,
-            next_read_at,
-            read_at: self.now,
-            failures: 0,
-            failure: None,
-            offered,
-        };
-        metadata_reads::put(tx, &turn).await
-    }
-
-    /// How often it has failed in a row.
-    async fn failed(
-        &self,
-        tx: &mut Tx<'_>,
-        before: Option<MetadataRead>,
-        known: &Metadata,
-        error: &MetadataReadError,
-    ) -> Result<i64, StoreError> {
-        let (failures, read_at, offered) =
-            before.map_or((0, known.read_at, None), |turn| (turn.failures, turn.read_at, turn.offered));
-        let doubled = AFTER_FAILURE * (1 << failures.clamp(0, 10));
-        let turn = MetadataRead {
-            connection_id: self.connection,
-            next_read_at: self.now.plus(doubled.min(AT_LATEST)),
-            read_at,
-            failures: failures + 1,
-            failure: Some(error.to_string().chars().take(500).collect()),
-            offered,
-        };
-        metadata_reads::put(tx, &turn).await?;
-        Ok(turn.failures)
-    }
-
-    /// New certificates break no login that is under way, so they are no new version (threats H04): an answer is
-    /// verified by those that are there when it arrives. Another address is one.
-    async fn update(
-        &self,
-        tx: &mut Tx<'_>,
-        before: &Connection,
-        saml: &SamlSettings,
-        known: &Metadata,
-        described: Described,
-    ) -> Result<Look, StoreError> {
-        let (signed_until, valid_until) = validity(known, &described);
-        let metadata = Metadata {
-            digest: described.digest,
-            withdrawn: description::withdrawn(saml, &described.idp),
-            signed_until,
-            valid_until,
-            ..known.clone()
-        };
-        let (old, new) = (&saml.idp, described.idp);
-        let changed = *old != new;
-        if !changed && metadata == *known {
-            return Ok(Look::Same);
-        }
-        let mut after = before.clone();
-        let metadata = Some(Metadata { read_at: self.now, ..metadata });
-        let settings = SamlSettings { idp: new.clone(), metadata, ..saml.clone() };
-        after.settings.upstream = Upstream::Saml(Box::new(settings));
-        if has_moved(old, &new) {
-            after.version = connection_versions::next(tx, before).await?;
-        }
-        after.updated_at = self.now;
-        connections::update(tx, &after).await?;
-        if !changed {
-            return Ok(Look::Same);
-        }
-        // Taken, as it was signed; somebody should still see whether it is what they meant (S1-A7).
-        connections::set_review(tx, after.id, Some(self.now)).await?;
-        let event = self
-            .event(&after, "organization.connection.metadata_changed", Outcome::Changed)
-            .with("version", after.version);
-        self.record(tx, compared(event, old, &new)).await?;
-        Ok(Look::Changed)
-    }
-
-    fn event(&self, connection: &Connection, action: &'static str, outcome: Outcome) -> AuditEvent {
-        AuditEvent::new(self.project, action, outcome)
-            .organization(connection.organization_id)
-            .actor("house")
-            .subject(connection.id)
-            .with("slug", connection.slug.as_str())
-    }
-
-    async fn record(&self, tx: &mut Tx<'_>, event: AuditEvent) -> Result<(), StoreError> {
-        audit::record(tx, &self.random, self.now, &event).await
-    }
-}
-
-/// What is remembered of until when the newest signed document counts, and until when this one does: one that nobody
-/// signed prolongs nothing that was signed, and ends nothing sooner. Whoever holds the address alone shuts nobody out.
-fn validity(known: &Metadata, described: &Described) -> (Option<Moment>, Option<Moment>) {
-    // Absent: for ever.
-    let later = known.valid_until.zip(described.valid_until).map(|(known, own)| known.max(own));
-    match known.signed_until {
-        _ if described.signed => (described.valid_until, described.valid_until),
-        None => (None, later),
-        Some(until) => (Some(until), Some(later.map_or(until, |later| later.min(until)))),
-    }
-}
-
-fn has_moved(old: &IdentityProvider, new: &IdentityProvider) -> bool {
-    (&old.sso, &old.slo) != (&new.sso, &new.slo)
-}
-
-fn compared(event: AuditEvent, old: &IdentityProvider, new: &IdentityProvider) -> AuditEvent {
-    let event = event
-        .with("certificates_before", old.fingerprints())
-        .with("certificates_after", new.fingerprints())
-        .with("addresses_changed", has_moved(old, new));
-    if !has_moved(old, new) {
-        return event;
-    }
-    let addresses = |idp: &IdentityProvider| idp.addresses().map(str::to_owned).collect::<Vec<_>>();
-    event.with("addresses_before", addresses(old)).with("addresses_after", addresses(new))
-}
-
-/// By what an offer is known again: whatever else changes in the document, it is the same.
-fn offer(idp: &IdentityProvider) -> String {
-    // A list of texts cannot fail to be written.
-    Digest::of(&serde_json::to_vec(idp).unwrap_or_default()).text()
+fn within_reach(described: Described, now: Moment) -> Described {
+    let furthest = now.plus(FURTHEST);
+    Described { valid_until: described.valid_until.map(|until| until.min(furthest)), ..described }
 }

@@ -21,6 +21,7 @@ use crate::config::{Config, ConfigError};
 use crate::foundation::clock::{Clock, Moment};
 use crate::foundation::id::RequestId;
 use crate::model::project::DEFAULT_SLUG;
+use crate::telemetry::logs::one_line;
 use captured::Captured;
 use report::Report;
 
@@ -115,7 +116,10 @@ fn moment(text: &str) -> Result<Moment, &'static str> {
 
 fn bytes_of(file: &std::path::Path) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
-    let told = |error: std::io::Error| format!("{}: {error}", file.display());
+    // A stranger may have named it.
+    let name = file.display().to_string();
+    let name = one_line(&name);
+    let told = |error: std::io::Error| format!("{name}: {error}");
     if file.as_os_str() == "-" {
         std::io::stdin().take(MOST + 1).read_to_end(&mut bytes).map_err(told)?;
     } else {
@@ -123,7 +127,7 @@ fn bytes_of(file: &std::path::Path) -> Result<Vec<u8>, Error> {
         opened.take(MOST + 1).read_to_end(&mut bytes).map_err(told)?;
     }
     if bytes.len() as u64 > MOST {
-        return Err(format!("{}: larger than {MOST} bytes", file.display()).into());
+        return Err(format!("{name}: larger than {MOST} bytes").into());
     }
     Ok(bytes)
 }

@@ -347,7 +347,7 @@ impl Default for Telemetry {
     fn default() -> Self {
         Self {
             log_format: LogFormat::Text,
-            log_filter: "info,refinery_core=warn,tower_sessions_core=error".into(),
+            log_filter: "info,refinery_core=warn,tower_sessions=error".into(),
             metrics_networks: vec![
                 IpNet::from(std::net::IpAddr::from([127, 0, 0, 1])),
                 IpNet::from(std::net::IpAddr::from(std::net::Ipv6Addr::LOCALHOST)),

@@ -71,6 +71,10 @@ impl DomainName {
         let typed = text.trim_matches(' ');
         check_shape(typed)?;
         let folded = typed.to_ascii_lowercase();
+        if is_plain(&folded) {
+            check_last_label(&folded)?;
+            return Ok(Self(folded));
+        }
         let ascii = idna::domain_to_ascii_strict(&folded).map_err(|_| why_idna_refused(&folded))?;
         let (unicode, decoded) = idna::domain_to_unicode(&ascii);
         decoded.map_err(|_| DomainNameError::Punycode)?;
@@ -87,6 +91,15 @@ impl DomainName {
     pub fn unicode(&self) -> String {
         idna::domain_to_unicode(&self.0).0
     }
+}
+
+/// Whether IDNA changes nothing of it and refuses nothing: most names, and every stored one is read again by every token.
+fn is_plain(folded: &str) -> bool {
+    let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let plain = |label: &str| {
+        (1..=63).contains(&label.len()) && label.bytes().all(letter) && !has_misplaced_hyphen(label)
+    };
+    folded.len() <= MAX_BYTES && folded.split('.').all(plain)
 }
 
 fn check_shape(typed: &str) -> Result<(), DomainNameError> {

@@ -22,8 +22,10 @@ const DIGITS: [u8; 256] = {
     digits
 };
 
-fn encode(value: u128) -> [u8; 26] {
-    let mut out = [b'0'; 26];
+const DIGITS_OF_AN_ID: usize = 26;
+
+fn encode(value: u128) -> [u8; DIGITS_OF_AN_ID] {
+    let mut out = [b'0'; DIGITS_OF_AN_ID];
     let mut rest = value;
     for place in out.iter_mut().rev() {
         *place = ALPHABET[(rest & 31) as usize];
@@ -87,8 +89,12 @@ macro_rules! identifiers {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(Self::PREFIX)?;
-                f.write_str(std::str::from_utf8(&encode(self.0)).unwrap_or_default())
+                // At once, so that a text which is made of it grows once.
+                let mut text = [0; $name::PREFIX.len() + DIGITS_OF_AN_ID];
+                let (prefix, digits) = text.split_at_mut(Self::PREFIX.len());
+                prefix.copy_from_slice(Self::PREFIX.as_bytes());
+                digits.copy_from_slice(&encode(self.0));
+                f.write_str(std::str::from_utf8(&text).unwrap_or_default())
             }
         }
 

@@ -8,4 +8,5 @@ pub mod page;
 pub mod public_suffix;
 pub mod random;
 pub mod secret;
+pub mod shared;
 pub mod text;

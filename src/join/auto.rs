@@ -58,6 +58,39 @@ words! {
     }
 }
 
+words! {
+    /// Why nobody joins by a rule that is on, whoever they are.
+    Halt {
+        /// The proof is still to come, or is gone.
+        NotVerified = "not_verified",
+        NotRouted = "not_routed",
+        NotTrusted = "not_trusted",
+        /// Too many have joined in an hour.
+        Paused = "paused",
+        /// It names none, or one that is no more or has come to administer something.
+        RoleNotAllowed = "role_not_allowed",
+    }
+}
+
+/// What must be seen to before anybody joins by a domain whose rule is on. `custom`: what the organization's further roles
+/// mean.
+pub fn halted(domain: &Domain, custom: &BTreeMap<String, Vec<String>>) -> Option<Halt> {
+    domain.auto_join_since?;
+    [
+        (Halt::NotVerified, domain.state != DomainState::Verified),
+        (Halt::NotRouted, domain.routing_since.is_none()),
+        (Halt::NotTrusted, domain.trust_since.is_none()),
+        (Halt::RoleNotAllowed, !gives_role(&domain.auto_join, custom)),
+        (Halt::Paused, domain.auto_join.paused_at.is_some()),
+    ]
+    .into_iter()
+    .find_map(|(halt, is_so)| is_so.then_some(halt))
+}
+
+fn gives_role(rule: &AutoJoin, custom: &BTreeMap<String, Vec<String>>) -> bool {
+    rule.role.as_deref().is_some_and(|role| may_be_given(role, custom))
+}
+
 /// Lets somebody join by their domain, if nothing speaks against it.
 pub async fn consider(tx: &mut Tx<'_>, keep: &Keep, proved: Proved<'_>) -> Result<Considered, StoreError> {
     if let Some(found) = memberships::find(tx, proved.organization, proved.user).await? {
@@ -111,13 +144,12 @@ fn against(
     custom: &BTreeMap<String, Vec<String>>,
     many: i64,
 ) -> Option<WhyNot> {
-    let has_role = rule.role.as_deref().is_some_and(|role| may_be_given(role, custom));
     [
         (WhyNot::Paused, rule.paused_at.is_some() || many >= i64::from(rule.cap())),
         (WhyNot::RoleAddress, email.is_role_address()),
         (WhyNot::Alias, email.has_tag()),
         (WhyNot::Excluded, rule.excludes(email.local_part())),
-        (WhyNot::RoleNotAllowed, !has_role),
+        (WhyNot::RoleNotAllowed, !gives_role(rule, custom)),
     ]
     .into_iter()
     .find_map(|(why, is_so)| is_so.then_some(why))

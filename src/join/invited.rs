@@ -75,7 +75,10 @@ pub async fn accept(
     // Before anything is written: who signs in by an invitation that they do not need goes on.
     let before = memberships::find(tx, found.organization_id, user).await?;
     let before = before.filter(|before| before.status == MembershipStatus::Active);
-    let raised = before.as_ref().and_then(|before| raised(before, &found));
+    let raised = match &before {
+        Some(before) => raised(tx, before, &found).await?,
+        None => None,
+    };
     if before.is_some() && raised.is_none() {
         // Of many who come at once, those who were late are members by this very invitation.
         let now = invitations::by_token(tx, project, token).await?;
@@ -141,7 +144,8 @@ async fn may_still_give(tx: &mut Tx<'_>, keep: &Keep, invitation: &Invitation) -
             let found = found.filter(|(key, _)| key.is_alive(keep.now) && is_of(key, organization));
             let Some((key, secrets)) = found else { return Ok(false) };
             for secret in &secrets {
-                if keys::granted(tx, project, (&key, secret)).await?.is_some_and(|one| gives(&one, false)) {
+                let granted = keys::granted(tx, project, (&key, secret), keep.now).await?;
+                if granted.is_some_and(|one| gives(&one, false)) {
                     return Ok(true);
                 }
             }
@@ -155,7 +159,7 @@ async fn may_still_give(tx: &mut Tx<'_>, keep: &Keep, invitation: &Invitation) -
                 return Ok(false);
             };
             // As when they sign in: with what their provider's word gives them.
-            let by_rule = role_rules::held_by(tx, project, organization, id, &custom).await?;
+            let by_rule = role_rules::held_by(tx, project, organization, (id, keep.now), &custom).await?;
             let all: Vec<_> = member.roles.iter().cloned().chain(by_rule).collect();
             let owns = member.roles.iter().any(|name| name == role::OWNER);
             Ok(gives(&role::granted(&all, &custom), owns))
@@ -168,15 +172,21 @@ fn is_of(key: &ApiKey, organization: OrganizationId) -> bool {
 }
 
 /// Who is a member because anybody of theirs becomes one was invited as more, and needs no other way to it than to sign in:
-/// they keep what they hold. Who was given their roles by somebody is as that one said.
-fn raised(before: &Membership, invitation: &Invitation) -> Option<Membership> {
+/// they keep what they hold. Who was given their roles by somebody is as that one said, and by no invitation that was
+/// written before (threats H05).
+async fn raised(
+    tx: &mut Tx<'_>,
+    before: &Membership,
+    invitation: &Invitation,
+) -> Result<Option<Membership>, StoreError> {
     let by_themselves = matches!(before.source, MembershipSource::Jit | MembershipSource::AutoJoin);
     let more: Vec<_> = invitation.roles.iter().filter(|role| !before.roles.contains(role)).cloned().collect();
-    if !by_themselves || more.is_empty() {
-        return None;
+    let is_over = memberships::is_changed_since(tx, before.id, invitation.created_at).await?;
+    if !by_themselves || more.is_empty() || is_over {
+        return Ok(None);
     }
     let roles = [before.roles.as_slice(), &more].concat();
-    Some(Membership { source: MembershipSource::Invitation, roles, ..before.clone() })
+    Ok(Some(Membership { source: MembershipSource::Invitation, roles, ..before.clone() }))
 }
 
 async fn changed(

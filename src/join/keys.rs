@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use super::notices;
 use crate::audit::Keep;
+use crate::foundation::clock::Moment;
 use crate::foundation::id::{OrganizationId, ProjectId, UserId};
 use crate::model::api_key::{ApiKey, Holder, KeySecret};
 use crate::model::mail::Kind;
@@ -21,12 +22,13 @@ pub async fn granted(
     db: &mut impl Read,
     project: ProjectId,
     (key, secret): (&ApiKey, &KeySecret),
+    now: Moment,
 ) -> Result<Option<BTreeSet<String>>, StoreError> {
     let Holder::Organization(organization, permissions) = &key.holder else { return Ok(None) };
     let mut granted: BTreeSet<_> = permissions.iter().cloned().collect();
     let maker = key.created_by.parse::<UserId>().ok();
     for person in maker.into_iter().chain(secret.shown_to.filter(|reader| maker != Some(*reader))) {
-        let Some(own) = of_person(db, project, *organization, person).await? else { return Ok(None) };
+        let Some(own) = of_person(db, project, *organization, (person, now)).await? else { return Ok(None) };
         granted.retain(|name| own.contains(name));
     }
     Ok(Some(granted))
@@ -36,7 +38,7 @@ async fn of_person(
     db: &mut impl Read,
     project: ProjectId,
     organization: OrganizationId,
-    person: UserId,
+    (person, now): (UserId, Moment),
 ) -> Result<Option<BTreeSet<String>>, StoreError> {
     let alive = users::by_id(db, project, person).await?.is_some_and(|user| user.disabled_at.is_none());
     let member = memberships::find(db, organization, person).await?;
@@ -44,7 +46,7 @@ async fn of_person(
         return Ok(None);
     };
     let custom = roles::permissions(db, project, organization).await?;
-    let by_rule = role_rules::held_by(db, project, organization, person, &custom).await?;
+    let by_rule = role_rules::held_by(db, project, organization, (person, now), &custom).await?;
     let all: Vec<_> = member.roles.into_iter().chain(by_rule).collect();
     Ok(Some(role::granted(&all, &custom)))
 }

@@ -1,6 +1,8 @@
 //! What an organization's people are told by mail because something has happened to it, in the transaction in which it
 //! happens: what is taken back is told to nobody.
 
+use std::collections::BTreeSet;
+
 use crate::audit::Keep;
 use crate::foundation::email::Email;
 use crate::foundation::id::{MailId, OrganizationId, UserId};
@@ -26,6 +28,30 @@ pub async fn owners(
 ) -> Result<(), StoreError> {
     for owner in mails::owners(tx, organization, MOST_OWNERS).await? {
         write(tx, keep, organization, owner, |name| Letter::new(kind, name).about(thing)).await?;
+    }
+    Ok(())
+}
+
+/// Tells the owners of both of its sides what has become of a delegation; whoever owns both, once.
+pub async fn delegation(
+    tx: &mut Tx<'_>,
+    keep: &Keep,
+    (home, target): (OrganizationId, OrganizationId),
+    kind: Kind,
+) -> Result<(), StoreError> {
+    let sides = (
+        organizations::by_id(tx, keep.project.id, home).await?,
+        organizations::by_id(tx, keep.project.id, target).await?,
+    );
+    let (Some(from), Some(to)) = sides else { return Ok(()) };
+    let letter = Letter::new(kind, &to.display_name).about(&from.display_name);
+    let mut told = BTreeSet::new();
+    for side in [home, target] {
+        for owner in mails::owners(tx, side, MOST_OWNERS).await? {
+            if told.insert(owner.clone()) {
+                write(tx, keep, side, owner, |_| letter.clone()).await?;
+            }
+        }
     }
     Ok(())
 }

@@ -168,7 +168,8 @@ impl SamlKeyring {
         }
         if let Some(decryption) = brought.decryption {
             keys.encrypt_to = vec![Arc::clone(&decryption)];
-            keys.decrypting = vec![decryption];
+            // Whoever has not read our metadata since still encrypts to the project's.
+            keys.decrypting.insert(0, decryption);
         }
         keys.published.extend(brought.next_signing);
         // What was named for this connection comes before what the project had before.

@@ -132,6 +132,7 @@ impl Back {
             provider: application.map(|application| application.display_name.clone()).unwrap_or_default(),
             action: self.redirect_uri.clone(),
             fields: fields.into_iter().map(|(name, value)| Field { name, value }).collect(),
+            ..OnwardPage::default()
         };
         let target: Vec<String> = reply::form_target(&self.redirect_uri).into_iter().collect();
         visitor.page(StatusCode::OK, &Page::Onward(page), None, &target)

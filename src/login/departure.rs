@@ -3,6 +3,7 @@
 use http::StatusCode;
 
 use super::Stop;
+use super::flow::Journey;
 use crate::keys::saml_keyring::SpKeys;
 use crate::model::connection::{RequestBinding, SamlConnection};
 use crate::protocol::saml::binding::{Carried, post, redirect};
@@ -60,10 +61,28 @@ impl Departure {
 
     /// `targets`: where a posted form may lead in the end.
     pub fn reply(self, visitor: &Visitor, ui_locales: Option<&str>, targets: &[String]) -> Response {
+        self.shown(visitor, ui_locales, targets, OnwardPage::default())
+    }
+
+    /// The same out of a login, to which the person may come back.
+    pub fn reply_within(self, visitor: &Visitor, journey: &Journey) -> Response {
+        let (csrf, another_account) = (journey.login.csrf.clone(), Some(journey.path(visitor, "/restart")));
+        let page = OnwardPage { csrf, another_account, ..OnwardPage::default() };
+        let locales = journey.login.asked.ui_locales.as_deref();
+        self.shown(visitor, locales, &journey.form_targets(visitor), page)
+    }
+
+    fn shown(
+        self,
+        visitor: &Visitor,
+        ui_locales: Option<&str>,
+        targets: &[String],
+        page: OnwardPage,
+    ) -> Response {
         match self {
             Self::Redirect(location) => reply::see_other(&location),
             Self::Post { provider, action, fields } => {
-                let page = Page::Onward(OnwardPage { provider, action, fields });
+                let page = Page::Onward(OnwardPage { provider, action, fields, ..page });
                 visitor.page(StatusCode::OK, &page, ui_locales, targets)
             }
         }

@@ -10,7 +10,7 @@ use crate::model::connection::Connection;
 use crate::protocol::saml::keys::Certificate;
 use crate::protocol::saml::outline::outline;
 use crate::protocol::saml::redact::redacted;
-use crate::protocol::saml::refused::{Check, Refused, shown};
+use crate::protocol::saml::refused::{Check, Refused, shown, told};
 
 /// Bytes of redacted XML that are kept with a refusal.
 const MOST_XML: usize = 16 * 1024;
@@ -32,13 +32,7 @@ pub struct Diagnosis {
 impl Diagnosis {
     pub fn new(refusal: Refusal, expected: impl Into<String>, found: impl Into<String>) -> Self {
         let check = refusal.name();
-        Self {
-            refusal,
-            check,
-            expected: shown(&expected.into()),
-            found: shown(&found.into()),
-            evidence: None,
-        }
+        Self { refusal, check, expected: shown(&expected.into()), found: told(&found.into()), evidence: None }
     }
 
     #[must_use]

@@ -17,7 +17,7 @@ use crate::store::durable::connections;
 use crate::store::ephemeral::{EphemeralError, Kind};
 use crate::web::form::Unreadable;
 use crate::web::reply::Response;
-use crate::web::templates::Href;
+use crate::web::templates::{Href, Problem};
 use crate::web::visitor::Visitor;
 
 /// Refusals that one network causes at one connection in a minute and that are written down with the message; beyond
@@ -182,13 +182,15 @@ pub struct Came<'a> {
     pub standing: Standing,
     /// Where its bearer may try again.
     pub again: Option<Href>,
+    /// Whether it was taken the first time, and its bearer goes on there.
+    pub goes_on: bool,
 }
 
 impl<'a> Came<'a> {
     /// In which nothing was found that could be read.
     pub fn of_a_stranger(visitor: &'a Visitor, connection: &'a Connection, action: &'static str) -> Self {
         let (xml, awaited, standing, again) = (None, None, Standing::Stranger, None);
-        Self { visitor, connection, action, xml, awaited, standing, again }
+        Self { visitor, connection, action, xml, awaited, standing, again, goes_on: false }
     }
 
     /// What becomes of it. If a key signed it that is not known, the provider's metadata is looked at, and it is served
@@ -277,7 +279,8 @@ impl<'a> Came<'a> {
         let event = refused(self.visitor, self.action, &diagnosis.refusal);
         let event = diagnosis.tell(event, self.connection, xml);
         let told = (event, diagnosis.evidence.as_deref());
-        let ways = Ways { again: self.again, ..Ways::default() };
+        let said = self.goes_on.then_some(Problem::StepTaken);
+        let ways = Ways { again: self.again, said, ..Ways::default() };
         turn_away_to(self.visitor, &diagnosis.refusal, told, self.awaited, ways).await
     }
 }

@@ -1,24 +1,30 @@
-//! Login flows on their way: kept in the short-lived store, bound to the browser by a cookie each.
+//! Login flows on their way: kept in the short-lived store, bound to the browser by a cookie each. Whoever presses twice is
+//! told the same (`answered`).
+
+mod answered;
 
 use std::time::Duration;
 
 use http::header;
-use serde::{Deserialize, Serialize};
+use tower_sessions::Session;
+
+pub use answered::{Again, Came, Told, awaited, led, led_before, once, to_its_end, told_again};
 
 use super::refusal::Refusal;
 use super::{Stop, answer_in};
 use crate::foundation::id::FlowId;
 use crate::foundation::secret::{Digest, Secret};
-use crate::keys::seal::Place;
 use crate::model::application::Application;
 use crate::model::login::{Arrived, Asked, Beforehand, Login, Stage};
 use crate::protocol::oauth::params::Params;
 use crate::store::durable::engine::StoreError;
 use crate::store::durable::{applications, connections};
 use crate::store::ephemeral::{EphemeralError, Kind};
+use crate::web::browser::Given;
 use crate::web::cookies::{self, Remembered};
 use crate::web::reply::{self, Fault, Response};
 use crate::web::visitor::Visitor;
+use answered::{Answered, forget, give_up};
 
 /// The largest request that is kept, in bytes: with room for the rest of a flow within what the store takes.
 const LARGEST_REQUEST: usize = 4 * 1024;
@@ -66,74 +72,8 @@ fn not_kept(error: EphemeralError) -> Stop {
     }
 }
 
-/// How a flow ended, for whoever pressed twice: the answer to what they pressed first has not reached them. It holds what
-/// the application was given, and so it is sealed.
-#[derive(Deserialize, Serialize)]
-struct Ended {
-    browser: Digest,
-    /// Where it led. Nothing: it is being ended in this moment.
-    location: Option<String>,
-}
-
-/// How long that is told.
-const TOLD_AGAIN: Duration = Duration::from_secs(15);
-/// How often somebody looks who has pressed while the first press is being answered, and after how long each time.
-const LOOKS: u32 = 100;
-const LOOKS_AFTER: Duration = Duration::from_millis(20);
-
-impl Ended {
-    fn place(flow: &str) -> Place<'_> {
-        Place { table: "flow_ends", row: flow, column: "value" }
-    }
-
-    /// It is a comfort, and so may fail.
-    async fn keep(visitor: &Visitor, login: &Login, location: Option<String>) {
-        let ended = Self { browser: login.browser, location };
-        if let Ok(bytes) = serde_json::to_vec(&ended) {
-            let (broker, flow) = (visitor.broker(), login.id.to_string());
-            let sealed = broker.keyring.master().seal(&broker.random, Self::place(&flow), &bytes);
-            let _ = broker.ephemeral.put(Kind::FlowEnd, &flow, sealed, TOLD_AGAIN).await;
-        }
-    }
-
-    /// It goes on, or has ended in what is not told again.
-    async fn drop(visitor: &Visitor, login: &Login) {
-        let _ = visitor.broker().ephemeral.take(Kind::FlowEnd, &login.id.to_string()).await;
-    }
-
-    /// Of a flow that this browser held.
-    async fn of(visitor: &Visitor, id: FlowId) -> Option<Self> {
-        let (broker, flow) = (visitor.broker(), id.to_string());
-        let sealed = broker.ephemeral.get(Kind::FlowEnd, &flow).await.ok()??;
-        let bytes = broker.keyring.master().open(Self::place(&flow), &sealed).ok()?;
-        let ended: Self = serde_json::from_slice(&bytes).ok()?;
-        Some(ended).filter(|ended| cookies::holds_flow(&visitor.headers, id, ended.browser))
-    }
-}
-
-/// Where the flow of this id has just led, if this browser held it and has not been told. Whoever comes while it is being
-/// ended waits for that.
-pub async fn ended(visitor: &Visitor, id: &str) -> Option<Response> {
-    let id: FlowId = id.parse().ok()?;
-    for look in 0..LOOKS {
-        let location = match Ended::of(visitor, id).await {
-            // It may have been taken out of the store this very moment.
-            None if look > 0 || !cookies::flows(&visitor.headers).any(|held| held == id) => return None,
-            found => found.and_then(|ended| ended.location),
-        };
-        let Some(location) = location else {
-            tokio::time::sleep(LOOKS_AFTER).await;
-            continue;
-        };
-        let mut response = reply::see_other(&location);
-        over(visitor, id, &mut response);
-        return Some(response);
-    }
-    None
-}
-
 /// The browser holds it no more.
-fn over(visitor: &Visitor, id: FlowId, response: &mut Response) {
+pub fn over(visitor: &Visitor, id: FlowId, response: &mut Response) {
     for cookie in cookies::end_flow(&visitor.headers, id) {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
@@ -172,6 +112,12 @@ pub fn is_small(asked: &Asked) -> bool {
 pub struct Journey {
     pub login: Login,
     held: Held,
+    /// Of what came and is used up by this.
+    brought: Option<Digest>,
+    /// Of the form that this is the answer to.
+    pressed: Option<Digest>,
+    /// To the browser, with the session that was made.
+    given: Option<Given>,
 }
 
 #[derive(Debug)]
@@ -206,7 +152,11 @@ impl Journey {
             pushed: None,
             stage: Stage::Arrived(Arrived::default()),
         };
-        Self { login, held: Held::New(secret) }
+        Self::of(login, Held::New(secret))
+    }
+
+    fn of(login: Login, held: Held) -> Self {
+        Self { login, held, brought: None, pressed: None, given: None }
     }
 
     /// The same of a request that was pushed under a name of this digest.
@@ -235,16 +185,35 @@ impl Journey {
         Self::read(visitor, found)
     }
 
-    /// This flow, of which what it waits for is used up: of many who bring that, one goes on. Whoever looks at the flow
-    /// meanwhile finds it where it may begin again.
-    pub async fn used(mut self, visitor: &Visitor) -> Result<Self, Stop> {
+    /// This flow, of which what it waits for is used up: of many who bring that, one goes on. Where the flow stands, it may
+    /// begin again meanwhile. `brought`: what counts once.
+    pub async fn used(mut self, visitor: &Visitor, brought: &str) -> Result<Self, Stop> {
         let mut rest = self.login.clone();
         rest.stage = Stage::Arrived(Arrived { another_account: true, unproved: false });
         let bytes = serde_json::to_vec(&rest)?;
         if !self.swapped(visitor, bytes).await? {
             return Err(Refusal::FlowExpired.into());
         }
+        self.brought = Some(Digest::of(brought.as_bytes()));
+        Answered::begin(visitor, &self).await;
         Ok(self)
+    }
+
+    /// The same, moved on by what was posted.
+    #[must_use]
+    pub fn by_press(mut self, pressed: Digest) -> Self {
+        self.pressed = Some(pressed);
+        self
+    }
+
+    /// What it is, and what was brought to it.
+    pub fn with_what_came(&self) -> (FlowId, Option<Digest>) {
+        (self.login.id, self.brought)
+    }
+
+    /// Somebody was signed in on this journey, at this browser.
+    pub async fn signed_in(&mut self, visitor: &Visitor, browser: &Session) {
+        self.given = Given::to(browser, visitor.project.id).await;
     }
 
     /// Takes the flow out of the store, for what happens once in it. Nothing: somebody else has, or has moved it on.
@@ -257,7 +226,7 @@ impl Journey {
                 let won = visitor.broker().ephemeral.take_if(Kind::LoginFlow, &key, found).await?;
                 self.held = if won { Held::Claimed } else { Held::Lost };
                 if won {
-                    Ended::keep(visitor, &self.login, None).await;
+                    Answered::begin(visitor, self).await;
                 }
                 Ok(won.then_some(Claim(())))
             }
@@ -280,16 +249,20 @@ impl Journey {
     fn read(visitor: &Visitor, found: Option<Vec<u8>>) -> Result<Self, Stop> {
         let login = of_project(visitor, found.as_deref())?.ok_or(Refusal::FlowExpired)?;
         match found.filter(|_| cookies::holds_flow(&visitor.headers, login.id, login.browser)) {
-            Some(found) => Ok(Self { login, held: Held::Found(found) }),
+            Some(found) => Ok(Self::of(login, Held::Found(found))),
             None => Err(Refusal::FlowExpired.into()),
         }
     }
 
     /// The answer to whoever was overtaken, in another tab or by pressing twice: where the flow stands by now.
     pub async fn overtaken(&self, visitor: &Visitor) -> Response {
+        give_up(visitor, self.login.id, self.brought).await;
         match Self::find(visitor, &self.login.id.to_string()).await {
             Ok(journey) => reply::see_other(&journey.path(visitor, "")),
-            Err(stop) => answer_in(visitor, &self.login.id.to_string(), Err(stop)).await,
+            Err(stop) => {
+                let again = Again { pressed: self.pressed, ..Again::default() };
+                answer_in(visitor, &self.login.id.to_string(), Err(stop), again).await
+            }
         }
     }
 
@@ -329,11 +302,18 @@ impl Journey {
         let bytes = serde_json::to_vec(&self.login)?;
         if matches!(self.held, Held::Found(_)) {
             let swapped = self.swapped(visitor, bytes).await?;
-            return Ok(if swapped { response } else { self.overtaken(visitor).await });
+            return Ok(match (swapped, self.brought) {
+                (true, None) => response,
+                (true, Some(_)) => Answered::keep(visitor, self, response, false).await,
+                (false, _) => self.overtaken(visitor).await,
+            });
         }
         put(visitor, &self.login, bytes.clone()).await?;
         if matches!(self.held, Held::Claimed) {
-            Ended::drop(visitor, &self.login).await;
+            match self.brought {
+                Some(_) => response = Answered::keep(visitor, self, response, false).await,
+                None => forget(visitor, self.login.id).await,
+            }
         }
         if let Held::New(secret) = std::mem::replace(&mut self.held, Held::Found(bytes)) {
             let asked = &self.login.asked;
@@ -349,7 +329,7 @@ impl Journey {
     }
 
     /// Ends the flow.
-    pub async fn end(self, visitor: &Visitor, mut response: Response) -> Result<Response, Fault> {
+    pub async fn end(self, visitor: &Visitor, response: Response) -> Result<Response, Fault> {
         match self.held {
             Held::New(_) => return Ok(response),
             Held::Lost => return Ok(self.overtaken(visitor).await),
@@ -358,11 +338,7 @@ impl Journey {
             }
             Held::Claimed => {}
         }
-        let location = response.headers().get(header::LOCATION).and_then(|value| value.to_str().ok());
-        match location.map(str::to_owned) {
-            Some(location) => Ended::keep(visitor, &self.login, Some(location)).await,
-            None => Ended::drop(visitor, &self.login).await,
-        }
+        let mut response = Answered::keep(visitor, &self, response, true).await;
         over(visitor, self.login.id, &mut response);
         Ok(response)
     }

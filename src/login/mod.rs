@@ -53,8 +53,8 @@ use crate::web::cookies::Remembered;
 use crate::web::reply::{Fault, Response};
 use crate::web::templates::{ErrorPage, Href, Page, Problem};
 use crate::web::visitor::Visitor;
-use flow::Journey;
-use refusal::Refusal;
+use flow::{Again, Journey, Told};
+use refusal::{Newcomer, Refusal};
 
 /// Why a handler stops: somebody is refused, or we failed.
 #[derive(Debug)]
@@ -106,21 +106,40 @@ pub async fn answer_to(
 
 /// As [`answer`], within a flow of which this browser may hold more than is left of it here: a page that says that the
 /// flow is over knows the way to the application from which it began.
-pub async fn answer_in(visitor: &Visitor, flow: &str, outcome: Result<Response, Stop>) -> Response {
+pub async fn answer_in(
+    visitor: &Visitor,
+    flow: &str,
+    outcome: Result<Response, Stop>,
+    again: Again<'_>,
+) -> Response {
     let (refusal, ways) = match outcome {
-        Err(Stop::Refused(Refusal::FlowExpired)) => match flow::ended(visitor, flow).await {
-            Some(onward) => return onward,
-            // What they brought is used up, and the login goes on.
-            None if Journey::find(visitor, flow).await.is_ok() => {
-                (Refusal::FlowExpired, Ways::again(visitor, flow))
-            }
-            None => (Refusal::FlowExpired, Ways::back(visitor, flow).await),
+        Err(Stop::Refused(Refusal::FlowExpired)) => match flow::told_again(visitor, flow, again).await {
+            Some(Told::Again(onward)) => return onward,
+            Some(Told::Otherwise(id)) => return already_ended(visitor, id).await,
+            None => match Journey::find(visitor, flow).await {
+                // What they brought is used up, and the login goes on.
+                Ok(journey) => (Refusal::FlowExpired, Ways::into(visitor, &journey)),
+                Err(_) => (Refusal::FlowExpired, Ways::back(visitor, flow).await),
+            },
         },
-        Err(Stop::Refused(Refusal::ForeignForm)) => (Refusal::ForeignForm, Ways::again(visitor, flow)),
+        Err(Stop::Refused(Refusal::ForeignForm)) => match Journey::find(visitor, flow).await {
+            Ok(journey) => (Refusal::ForeignForm, Ways::into(visitor, &journey)),
+            Err(_) => (Refusal::ForeignForm, Ways::default()),
+        },
         other => return answer(visitor, other).await,
     };
     let event = refused(visitor, "login.refused", &refusal);
     turn_away_to(visitor, &refusal, (event, None), None, ways).await
+}
+
+/// The answer to a press in a login that something else has ended, which is told nothing of how. The browser that has pressed
+/// that holds the login no more, and so is not told by looking either.
+async fn already_ended(visitor: &Visitor, flow: FlowId) -> Response {
+    let ways = Ways { said: Some(Problem::AlreadyEnded), ..Ways::back(visitor, &flow.to_string()).await };
+    let event = refused(visitor, "login.refused", &Refusal::FlowExpired);
+    let mut page = turn_away_to(visitor, &Refusal::FlowExpired, (event, None), None, ways).await;
+    flow::over(visitor, flow, &mut page);
+    page
 }
 
 /// The ways on from a page that belongs to no login which is under way.
@@ -128,19 +147,25 @@ pub async fn answer_in(visitor: &Visitor, flow: &str, outcome: Result<Response, 
 pub struct Ways {
     /// Where the visitor may try again.
     pub again: Option<Href>,
-    /// Whether a login of theirs waits there.
-    goes_on: bool,
+    /// What the page says in place of what the refusal does.
+    said: Option<Problem>,
+    /// Its token, and where they begin it again with another account.
+    within: Option<(String, String)>,
     /// The application, and where its people begin: as it is registered, never as a request has it.
     application: Option<String>,
     back: Option<Href>,
 }
 
 impl Ways {
-    /// To the flow, if it is this browser's.
-    fn again(visitor: &Visitor, flow: &str) -> Self {
-        let flow: Option<FlowId> = flow.parse().ok();
-        let again = flow.and_then(|flow| Href::parse(&visitor.path(&format!("/login/{flow}"))));
-        Self { goes_on: again.is_some(), again, ..Self::default() }
+    /// Into this login, which is this browser's.
+    fn into(visitor: &Visitor, journey: &Journey) -> Self {
+        let within = Some((journey.login.csrf.clone(), journey.path(visitor, "/restart")));
+        Self {
+            again: Href::parse(&journey.path(visitor, "")),
+            said: Some(Problem::StepTaken),
+            within,
+            ..Self::default()
+        }
     }
 
     /// To the application from which this browser began the flow.
@@ -177,15 +202,16 @@ pub async fn turn_away_to(
         return visitor.fault(&fault, None).await;
     }
     let (status, problem) = refusal.visitor();
-    let Ways { again, goes_on, application, back } = ways;
-    let problem = if goes_on && problem == Problem::FlowExpired { Problem::StepTaken } else { problem };
-    let id = Some(visitor.request.to_string());
-    let detail = refusal.detail();
-    // Who was on the way to no application signs in for themselves.
-    let leads_nowhere = problem == Problem::FlowExpired && again.is_none() && back.is_none();
-    let sign_in = if leads_nowhere { visitor.another_account() } else { None };
-    let page = ErrorPage { id, again, sign_in, application, back, detail, ..ErrorPage::new(problem) };
-    visitor.page(status, &Page::Error(page), None, &[])
+    let Ways { again, said, within, application, back } = ways;
+    let problem = said.unwrap_or(problem);
+    let (id, detail) = (Some(visitor.request.to_string()), refusal.detail());
+    let (csrf, another_account) =
+        within.map_or_else(Default::default, |(csrf, restart)| (csrf, Some(restart)));
+    // Browsers hold what follows on the form against this, as far as the identity provider.
+    let targets = if another_account.is_some() { visitor.provider_targets() } else { Vec::new() };
+    let page =
+        ErrorPage { id, again, csrf, another_account, application, back, detail, ..ErrorPage::new(problem) };
+    visitor.page(status, &Page::Error(page), None, &targets)
 }
 
 /// Turns somebody away without writing it down, for they cause more than that: it is counted, and told of once a minute in
@@ -217,7 +243,11 @@ pub fn refused(visitor: &Visitor, action: &'static str, refusal: &Refusal) -> Au
     let event = match refusal {
         Refusal::BadRequest(why) => event.with("why", why.as_str()),
         Refusal::Protocol(error) => event.with("why", error.description.as_ref()),
-        Refusal::NotExpected(Some(why)) => event.with("auto_join", why.word()),
+        Refusal::NotExpected(newcomer) => {
+            let Newcomer { email, why } = &**newcomer;
+            let event = email.iter().fold(event, |event, email| event.with("email", email.as_str()));
+            why.iter().fold(event, |event, why| event.with("auto_join", why.word()))
+        }
         _ => event,
     };
     match refusal.check() {

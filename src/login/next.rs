@@ -7,7 +7,7 @@ use http::header;
 use tower_sessions::Session;
 
 pub use devices::{device_answered, device_picker};
-pub use refuse::{diagnosed, failed, refused, refused_showing, stopped};
+pub use refuse::{diagnosed, failed, refused, refused_showing, still_running, stopped};
 
 use super::back::Back;
 use super::flow::{Claim, Journey};
@@ -118,7 +118,9 @@ async fn go_on(
         Ok(Step::End(response)) => journey.end(visitor, response).await.map_err(Stop::Failed),
         Ok(Step::Overtaken) => Ok(journey.overtaken(visitor).await),
         Err(stop) if begun.is_some() && is_crowd(&stop) => Err(stop),
-        Err(Stop::Refused(refusal)) => refuse(visitor, journey, &application, (&refusal, None, None)).await,
+        Err(Stop::Refused(refusal)) => {
+            Box::pin(refuse(visitor, journey, &application, (&refusal, None, None))).await
+        }
         Err(Stop::Failed(fault)) if silent.is_none() => return failed(visitor, journey, fault).await,
         Err(stop) => Err(stop),
     };
@@ -162,13 +164,17 @@ enum Step {
     Overtaken,
 }
 
-/// The application of a login, which still has the address where it waits for the answer: what the operator has taken away
-/// since is told nothing more.
+/// The application of a login, which still has the address where it waits for the answer, and the way by which that
+/// travels: what the operator has taken away since is told nothing more.
 async fn application(visitor: &Visitor, journey: &Journey) -> Result<Application, Stop> {
     let found = journey.application(visitor).await?;
     let application = found.ok_or(Fault::Other("the application of a running login is gone"))?;
     if !journey.answers_nobody() {
         arrive::redirect_uri(&application, Some(&journey.login.asked.redirect_uri))?;
+        if !application.settings.requests.response_modes.contains(&journey.login.asked.response_mode) {
+            let why = "this application is not answered by this response_mode any more";
+            return Err(Refusal::BadRequest(why.to_owned()).into());
+        }
     }
     Ok(application)
 }
@@ -179,7 +185,10 @@ async fn walk(
     journey: &mut Journey,
     application: &Application,
 ) -> Result<Step, Stop> {
+    // What most logins do not come by does not make room for itself in all of them.
     let mut away = None;
+    // Whose session has been found here, until something may have changed of them.
+    let mut here = None;
     loop {
         match journey.login.stage.clone() {
             Stage::Arrived(arrived) => {
@@ -188,26 +197,29 @@ async fn walk(
                         let error = OAuthError::interaction_required("invitation_unanswered");
                         return Err(Refusal::Protocol(error).into());
                     }
-                    let page = invited::pages::question(visitor, application, journey, ticket).await?;
+                    let page =
+                        Box::pin(invited::pages::question(visitor, application, journey, ticket)).await?;
                     return Ok(Step::Wait(page));
                 }
-                if let Some(session) =
+                if let Some(person) =
                     arrive::standing_session(visitor, browser, application, &journey.login, &arrived).await?
                 {
-                    journey.login.stage = Stage::Authenticated(Authenticated { session });
+                    journey.login.stage = Stage::Authenticated(Authenticated { session: person.session.id });
+                    here = Some(person);
                     continue;
                 }
                 if journey.login.asked.prompt.none {
-                    return silently(visitor, journey, application, &arrived).await;
+                    return Box::pin(silently(visitor, journey, application, &arrived)).await;
                 }
                 if resolve::asks_for_organization(visitor, application, &journey.login) {
-                    let page = resolve::pages::organization::page(visitor, application, journey, None);
+                    let page =
+                        resolve::pages::organization::page(visitor, application, journey, None).await?;
                     return Ok(Step::Wait(page));
                 }
-                match resolve::decide(visitor, application, &journey.login, &arrived).await? {
+                match Box::pin(resolve::decide(visitor, application, &journey.login, &arrived)).await? {
                     resolve::Decision::Ask => {
-                        let page =
-                            resolve::pages::email_page(visitor, application, journey, None, None).await?;
+                        let page = resolve::pages::email_page(visitor, application, journey, None, None);
+                        let page = Box::pin(page).await?;
                         // Whoever went back only looks: the way forward again leads to the same answer.
                         journey.login.stage = away.unwrap_or(Stage::Arrived(arrived));
                         return Ok(Step::Wait(page));
@@ -218,18 +230,15 @@ async fn walk(
             Stage::Resolved(resolved) => match resolved.connections.as_slice() {
                 [] => return Err(Refusal::NoIdentityProvider.into()),
                 [only] => {
-                    let (away, departure) =
-                        authenticate::leave_for(visitor, &journey.login, *only, resolved.email.clone())
-                            .await?;
+                    let email = resolved.email.clone();
+                    let leaving = authenticate::leave_for(visitor, &journey.login, *only, email);
+                    let (away, departure) = Box::pin(leaving).await?;
                     journey.login.stage = Stage::Away(Box::new(away));
-                    let locales = journey.login.asked.ui_locales.as_deref();
-                    let response = departure.reply(visitor, locales, &journey.form_targets(visitor));
-                    return Ok(Step::Leave(gone(visitor, response)));
+                    return Ok(Step::Leave(gone(visitor, departure.reply_within(visitor, journey))));
                 }
                 _ => {
-                    return Ok(Step::Wait(
-                        resolve::pages::chooser_page(visitor, application, journey, &resolved).await?,
-                    ));
+                    let page = resolve::pages::chooser_page(visitor, application, journey, &resolved);
+                    return Ok(Step::Wait(Box::pin(page).await?));
                 }
             },
             // They came back to our page without having come back from there: they may go again.
@@ -238,7 +247,7 @@ async fn walk(
                 journey.login.stage = Stage::Arrived(Arrived { another_account: true, unproved: false })
             }
             Stage::Authenticated(Authenticated { session }) if journey.is_invited() => {
-                let onward = invited::conclude(visitor, &journey.login.asked, session).await?;
+                let onward = Box::pin(invited::conclude(visitor, &journey.login.asked, session)).await?;
                 names::login_succeeded();
                 return Ok(Step::End(reply::see_other(&onward)));
             }
@@ -249,25 +258,27 @@ async fn walk(
                 return Ok(Step::End(reply::see_other(&visitor.path(onward))));
             }
             Stage::Authenticated(Authenticated { session }) => {
-                invited::join(visitor, &mut journey.login.asked, session).await?;
+                let mut found = here.take();
+                if journey.login.asked.accepts().is_some() {
+                    found = None;
+                    Box::pin(invited::join(visitor, &mut journey.login.asked, session)).await?;
+                }
                 is_who_was_meant(visitor, journey, session).await?;
                 is_proved_as_asked(visitor, journey, session).await?;
-                match choose::decide(visitor, application, &journey.login, session).await? {
+                match choose::decide(visitor, application, &journey.login, session, found).await? {
                     choose::Decision::Ask(choices) if journey.login.asked.device.is_some() => {
-                        let barred = barred(visitor, journey, session, &choices).await?;
+                        let barred = Box::pin(barred(visitor, journey, session, &choices)).await?;
                         if choices.iter().all(|choice| bars_devices(&barred, choice)) {
-                            return turned_away(visitor, journey, (session, None)).await;
+                            return Box::pin(turned_away(visitor, journey, (session, None))).await;
                         }
                         let look = (choices.as_slice(), barred.as_slice(), None);
-                        let page =
-                            choose::pages::picker(visitor, application, journey, session, look).await?;
-                        return Ok(Step::WaitAt(PICKER, page));
+                        let page = choose::pages::picker(visitor, application, journey, session, look);
+                        return Ok(Step::WaitAt(PICKER, Box::pin(page).await?));
                     }
                     choose::Decision::Ask(choices) => {
                         let look = (choices.as_slice(), [].as_slice(), None);
-                        let page =
-                            choose::pages::picker(visitor, application, journey, session, look).await?;
-                        return Ok(Step::Wait(page));
+                        let page = choose::pages::picker(visitor, application, journey, session, look);
+                        return Ok(Step::Wait(Box::pin(page).await?));
                     }
                     choose::Decision::Chosen(context) => {
                         journey.login.stage = Stage::Acting(Acting { session, context, by_hand: false });
@@ -276,15 +287,16 @@ async fn walk(
             }
             Stage::Acting(acting) if journey.login.asked.device.is_some() => {
                 let asked = &journey.login.asked;
-                match issue::device::judge(visitor, asked, acting.session, acting.context).await? {
+                match Box::pin(issue::device::judge(visitor, asked, acting.session, acting.context)).await? {
                     // There was nothing to choose.
                     Err(Refusal::DeviceNotAllowed) if !acting.by_hand => {
                         let organization = acting.context.organization();
-                        return turned_away(visitor, journey, (acting.session, organization)).await;
+                        return Box::pin(turned_away(visitor, journey, (acting.session, organization))).await;
                     }
                     judged => judged?,
                 }
-                let page = device::pages::let_in_page(visitor, application, journey, &acting).await?;
+                let page =
+                    Box::pin(device::pages::let_in_page(visitor, application, journey, &acting)).await?;
                 return Ok(Step::WaitAt(QUESTION, page));
             }
             Stage::Acting(acting) => {
@@ -295,7 +307,8 @@ async fn walk(
                     let back = Back::of(&journey.login.asked);
                     return Ok(Step::End(back.with_code(visitor, &code).await?));
                 }
-                return Ok(Step::Wait(consent::pages::ask(visitor, application, journey, &acting).await?));
+                let page = consent::pages::ask(visitor, application, journey, &acting);
+                return Ok(Step::Wait(Box::pin(page).await?));
             }
         }
     }

@@ -3,16 +3,37 @@
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
+use tower_sessions::Session;
 
-use super::answer_in;
-use super::flow::Journey;
-use crate::protocol::oauth::params::Params;
+use super::flow::{self, Again, Came, Journey};
+use super::{answer_in, next};
+use crate::foundation::secret::Digest;
+use crate::foundation::text::is_mistakable;
+use crate::model::application::Application;
+use crate::model::login::{Arrived, Stage};
+use crate::protocol::oauth::params::{Params, append};
+use crate::store::durable::engine::StoreError;
+use crate::store::durable::organizations;
 use crate::web::form::Form;
 use crate::web::front::Front;
+use crate::web::templates::{About, OwnerName};
 use crate::web::visitor::Visitor;
 
+/// What a page shows of an application: it may call itself as it likes, but where it is a customer's, not theirs who run
+/// the broker.
+pub async fn about(visitor: &Visitor, application: &Application) -> Result<About, StoreError> {
+    let about = About::of(application);
+    let Some(owner) = application.organization_id else { return Ok(about) };
+    let found = organizations::by_id(&mut &visitor.broker().db, visitor.project.id, owner).await?;
+    let owner = found.map(|found| OwnerName {
+        is_mistakable: is_mistakable(&found.display_name),
+        name: found.display_name,
+    });
+    Ok(About { owner, ..about })
+}
+
 /// Somebody, and the flow that the address names, if their browser holds it; otherwise they are told that it is over, and
-/// the way back.
+/// the way back. What is being answered in it they wait for.
 pub struct InFlow {
     pub visitor: Visitor,
     pub journey: Journey,
@@ -23,7 +44,18 @@ impl FromRequestParts<Front> for InFlow {
 
     async fn from_request_parts(parts: &mut Parts, front: &Front) -> Result<Self, Response> {
         let (visitor, flow) = named(parts, front).await?;
-        found(visitor, &flow).await
+        let browser = Session::from_request_parts(parts, front).await.map_err(IntoResponse::into_response)?;
+        let came = match flow::awaited(&visitor, &browser, &flow).await {
+            Came::Answered(answer) => return Err(answer),
+            came => came,
+        };
+        let mut found = found(visitor, &flow, None).await?;
+        match came {
+            Came::WithoutSession => found.journey.login.stage = Stage::Arrived(Arrived::default()),
+            Came::StillRunning => return Err(next::still_running(&found.visitor, &found.journey).await),
+            _ => {}
+        }
+        Ok(found)
     }
 }
 
@@ -40,9 +72,12 @@ impl FromRequest<Front> for Posted {
     async fn from_request(request: Request, front: &Front) -> Result<Self, Response> {
         let (mut parts, body) = request.into_parts();
         let (visitor, flow) = named(&mut parts, front).await?;
+        let path = parts.uri.path().to_owned();
         let Form(params) = Form::from_request(Request::from_parts(parts, body), front).await?;
-        let InFlow { visitor, journey } = found(visitor, &flow).await?;
-        Ok(Self { visitor, journey, params })
+        // With the token: whoever does not have it presses something else.
+        let pressed = Digest::of(append(&path, params.iter()).as_bytes());
+        let InFlow { visitor, journey } = found(visitor, &flow, Some(pressed)).await?;
+        Ok(Self { visitor, journey: journey.by_press(pressed), params })
     }
 }
 
@@ -53,9 +88,12 @@ async fn named(parts: &mut Parts, front: &Front) -> Result<(Visitor, String), Re
     Ok((visitor, flow))
 }
 
-async fn found(visitor: Visitor, flow: &str) -> Result<InFlow, Response> {
+async fn found(visitor: Visitor, flow: &str, pressed: Option<Digest>) -> Result<InFlow, Response> {
     match Journey::find(&visitor, flow).await {
         Ok(journey) => Ok(InFlow { visitor, journey }),
-        Err(stop) => Err(answer_in(&visitor, flow, Err(stop)).await),
+        Err(stop) => {
+            let again = Again { pressed, ..Again::default() };
+            Err(answer_in(&visitor, flow, Err(stop), again).await)
+        }
     }
 }

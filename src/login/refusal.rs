@@ -2,6 +2,7 @@
 
 use http::StatusCode;
 
+use crate::foundation::email::Email;
 use crate::join::auto::WhyNot;
 use crate::join::invited::NotAccepted;
 use crate::protocol::oauth::client_authentication::Unproved;
@@ -60,8 +61,7 @@ pub enum Refusal {
     LogoutTokenRefused(&'static str),
     EmailDomainNotAllowed,
     EmailInUse,
-    /// Nobody lets them in; by their domain they would have joined, but for this (S1-D7 to S1-D10).
-    NotExpected(Option<WhyNot>),
+    NotExpected(Box<Newcomer>),
     ConnectionChanged,
     // By an invitation.
     InvitationUnknown,
@@ -80,7 +80,11 @@ pub enum Refusal {
     ConnectionInactive,
     NoOrganization,
     OrganizationNotAllowed,
+    /// What was given is for an organization, and the application is told of none.
+    OrganizationsNotUsed,
     OrganizationInactive,
+    /// It was deactivated after something was given for it, and is active again: that stays over (S0-30).
+    OrganizationWasInactive,
     MembershipInactive,
     DelegationInactive,
     ApplicationNotAllowed,
@@ -100,6 +104,15 @@ pub enum Refusal {
     UserCodeUnknown,
     /// It was answered before, or it is too late.
     DeviceOver,
+}
+
+/// Somebody whom nobody lets in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Newcomer {
+    /// Theirs, in a domain of the organization's own: its administrators may know who asks (demands 29).
+    pub email: Option<Email>,
+    /// By their domain they would have joined, but for this (S1-D7 to S1-D10).
+    pub why: Option<WhyNot>,
 }
 
 impl Refusal {
@@ -156,7 +169,9 @@ impl Refusal {
             Self::ConnectionInactive => "connection_inactive",
             Self::NoOrganization => "no_organization",
             Self::OrganizationNotAllowed => "organization_not_allowed",
+            Self::OrganizationsNotUsed => "organizations_not_used",
             Self::OrganizationInactive => "organization_inactive",
+            Self::OrganizationWasInactive => "organization_was_inactive",
             Self::MembershipInactive => "membership_inactive",
             Self::DelegationInactive => "delegation_inactive",
             Self::ApplicationNotAllowed => "application_not_allowed",
@@ -226,13 +241,17 @@ impl Refusal {
             Self::EmailDomainNotAllowed => {
                 "an address within a domain that is verified now and routed to this connection"
             }
-            Self::EmailInUse => "an address that no other identity of the organization has",
+            Self::EmailInUse => {
+                "an address that no other identity has; whoever is called otherwise by the provider now, an owner leads on: \
+                 POST /connections/{id}/relink/people/{user_id}"
+            }
             Self::NotExpected(_) => "somebody who is expected as a member",
             Self::UserDisabled => "somebody whose user is not disabled",
             Self::ConnectionChanged => "the connection as it was when the login began",
             Self::AssertionRefused("replayed") => "an assertion that was not used before",
             Self::AssertionRefused("subject_kind") => {
-                "a name of the kind by which this person has come before: a NameID of that format, or that attribute"
+                "a name of the kind that somebody is known by; if the same text is the same person, an owner says so: \
+                 GET and POST /connections/{id}/relink/names"
             }
             Self::TooManyRequests => "as many messages as the limit allows; try again in a minute",
             Self::Crowded => "as many logins at once as there is room for",
@@ -247,6 +266,10 @@ impl Refusal {
             Self::ConsentDenied => "the person does not allow this application to be told of them",
             Self::SessionEnded => {
                 "the session that this was given in is over: the person has to sign in again"
+            }
+            Self::OrganizationsNotUsed => "this application does not use organizations",
+            Self::OrganizationWasInactive => {
+                "the organization was deactivated after this was given: the person has to sign in again"
             }
             other => other.name(),
         }
@@ -312,7 +335,9 @@ impl Refusal {
             Self::SessionEnded => (StatusCode::FORBIDDEN, P::SignedOutElsewhere),
             Self::NoOrganization | Self::NotExpected(_) => (StatusCode::FORBIDDEN, P::NoOrganization),
             Self::OrganizationNotAllowed
+            | Self::OrganizationsNotUsed
             | Self::OrganizationInactive
+            | Self::OrganizationWasInactive
             | Self::DelegationInactive
             | Self::ApplicationNotAllowed => (StatusCode::FORBIDDEN, P::OrganizationNotAllowed),
             Self::MembershipInactive => (StatusCode::FORBIDDEN, P::MembershipBlocked),
@@ -370,6 +395,7 @@ impl Refusal {
             // One text for unknown and not allowed: the answer is no oracle of who is a customer.
             Self::OrganizationNotAllowed
             | Self::OrganizationInactive
+            | Self::OrganizationWasInactive
             | Self::MembershipInactive
             | Self::DelegationInactive
             | Self::ApplicationNotAllowed => OAuthError::access_denied("organization_not_allowed"),
@@ -391,6 +417,7 @@ impl Refusal {
             | Self::ConnectionInactive
             | Self::UserDisabled
             | Self::NoOrganization
+            | Self::OrganizationsNotUsed
             | Self::SsoRequired
             | Self::MethodNotAllowed
             | Self::DelegationNotAccepted
@@ -465,7 +492,7 @@ mod tests {
             R::AssertionRefused("status"),
             R::EmailDomainNotAllowed,
             R::EmailInUse,
-            R::NotExpected(None),
+            R::NotExpected(Box::default()),
             R::ConnectionChanged,
             R::ProjectDisabled,
             R::ApplicationDisabled,
@@ -474,7 +501,9 @@ mod tests {
             R::ConnectionInactive,
             R::NoOrganization,
             R::OrganizationNotAllowed,
+            R::OrganizationsNotUsed,
             R::OrganizationInactive,
+            R::OrganizationWasInactive,
             R::MembershipInactive,
             R::DelegationInactive,
             R::ApplicationNotAllowed,

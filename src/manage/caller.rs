@@ -193,7 +193,7 @@ async fn by_key(visitor: &Visitor, text: &KeyText) -> Result<Option<Caller>, Ref
         let id = key.id;
         broker.db.write(async move |tx| api_keys::used(tx, id, now).await).await?;
     }
-    let standing = of_key(&mut &broker.db, &visitor.project, (&key, &secret)).await?;
+    let standing = of_key(&mut &broker.db, &visitor.project, (&key, &secret), now).await?;
     let who = if text.is_operators { Who::Operator(key.id) } else { Who::Key(key.id) };
     Ok(standing.map(|standing| Caller { who, secret: Some(secret), shown: None, standing }))
 }
@@ -203,6 +203,7 @@ async fn of_key(
     db: &mut impl Read,
     project: &Project,
     (key, secret): (&ApiKey, &KeySecret),
+    now: Moment,
 ) -> Result<Option<Standing>, StoreError> {
     let id = match &key.holder {
         Holder::Operator(role) => return Ok(Some(Standing::Operator(*role))),
@@ -221,7 +222,7 @@ async fn of_key(
     if !project.settings.switches.effective(&organization.policy.switches, Switch::ApiKeysEnabled) {
         return Ok(Some(Standing::KeysOff(id)));
     }
-    let Some(granted) = keys::granted(db, project.id, (key, secret)).await? else { return Ok(None) };
+    let Some(granted) = keys::granted(db, project.id, (key, secret), now).await? else { return Ok(None) };
     let meanings = &project.settings.functional_roles;
     let masked = role::masked(granted.clone(), organization.functional_roles.as_deref(), meanings);
     let organization = Some(id);
@@ -291,9 +292,9 @@ pub fn audience(visitor: &Visitor) -> String {
 fn person(holder: Person) -> Caller {
     let Person { user, grant, session, application, delegation, mut granted, mut masked, .. } = holder;
     let is_delegate = delegation.is_some();
-    if is_delegate {
-        granted.retain(|name| stays_with_delegates(name));
-        masked.retain(|name| stays_with_delegates(name));
+    if is_delegate || holder.is_by_consent {
+        granted.retain(|name| is_by_leave(name));
+        masked.retain(|name| is_by_leave(name));
     }
     let standing = Standing::Within {
         organization: holder.organization,
@@ -309,8 +310,8 @@ fn person(holder: Person) -> Caller {
 }
 
 /// What is an application's own is its to judge.
-pub fn stays_with_delegates(permission: &str) -> bool {
-    Permission::from_word(permission).is_none_or(Permission::is_for_delegates)
+pub fn is_by_leave(permission: &str) -> bool {
+    Permission::from_word(permission).is_none_or(Permission::is_by_leave)
 }
 
 /// What the caller may do in the transaction that writes for them, as things are there; nothing, if they are nobody
@@ -335,7 +336,7 @@ pub async fn again(
     let Some(secret) = known else { return Ok(None) };
     match projects::by_id(tx, project).await? {
         Some(project) if key.is_alive(now) && project.disabled_at.is_none() => {
-            of_key(tx, &project, (&key, secret)).await
+            of_key(tx, &project, (&key, secret), now).await
         }
         _ => Ok(None),
     }

@@ -344,12 +344,17 @@ impl Change<'_, '_> {
         matches(self.if_match, etag)
     }
 
+    /// Whether the caller names what they have read, which [`Self::matches`] holds against what there is.
+    pub fn names_what_it_read(&self) -> bool {
+        self.if_match.is_some_and(|list| !list.split(',').any(|one| one.trim() == "*"))
+    }
+
     /// Whether the caller has read the thing as it is now, and says so: `*` names nothing that anybody has read (RFC 6585,
     /// section 3).
     pub fn has_read(&self, etag: &str) -> Result<(), Refused> {
-        match self.if_match {
-            Some(list) if !list.split(',').any(|one| one.trim() == "*") => self.matches(etag),
-            _ => Err(Refused::new(Code::PreconditionRequired, "read it, and send its ETag as If-Match")),
+        match self.names_what_it_read() {
+            true => self.matches(etag),
+            false => Err(Refused::new(Code::PreconditionRequired, "read it, and send its ETag as If-Match")),
         }
     }
 

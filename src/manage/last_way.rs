@@ -10,6 +10,7 @@ use super::authority::Standing;
 use super::desk::{Change, Desk};
 use super::refused::{Code, Refused};
 use crate::foundation::id::{ConnectionId, IdentityId, OrganizationId};
+use crate::foundation::shared::Shared;
 use crate::model::api_key::OperatorRole;
 use crate::model::audit_event::Actor;
 use crate::model::connection::Connection;
@@ -161,7 +162,7 @@ impl LastWay {
         missing: Vec<&'static str>,
     ) -> Result<Refused, Refused> {
         let (organization, project) = place(change, self.organization).await?;
-        let (switches, off) = (project.switches, project.organizations == Organizations::Off);
+        let (switches, off) = (&project.switches, project.organizations == Organizations::Off);
         let own = connections::of_organization(change.tx, self.organization).await?;
         let is_open =
             |own: &&Connection| !off && own.is_active() && switches.open(own, Some(&organization.policy));
@@ -272,7 +273,7 @@ pub fn is_operator(change: &Change<'_, '_>) -> bool {
 async fn place(
     change: &mut Change<'_, '_>,
     organization: OrganizationId,
-) -> Result<(Organization, ProjectSettings), Refused> {
+) -> Result<(Organization, Shared<ProjectSettings>), Refused> {
     let project = projects::by_id(change.tx, change.keep.project.id).await?.ok_or_else(Refused::hidden)?;
     let found = organizations::by_id(change.tx, project.id, organization).await?;
     Ok((found.ok_or_else(Refused::hidden)?, project.settings))

@@ -7,8 +7,8 @@ use crate::foundation::id::OrganizationId;
 use crate::store::durable::roles;
 use crate::store::durable::vouched::Vouched;
 
-/// Refuses who may not give all that is opened: an owner in person who has just signed in may, and the operator; others only
-/// what they may grant. `detail`: what they are told then.
+/// Refuses who may not give all that is opened: an owner in person who has just signed in may, and the operator; others, and
+/// an application that the owner had to allow, only what they may grant. `detail`: what they are told then.
 pub async fn may_open(
     change: &mut Change<'_, '_>,
     of: OrganizationId,
@@ -21,7 +21,7 @@ pub async fn may_open(
     }
     match &change.standing {
         Standing::Operator(_) => Ok(()),
-        Standing::Within { is_owner: true, .. } => {
+        Standing::Within { is_owner: true, is_by_consent: false, .. } => {
             match is_fresh(&change.standing, OWNERS_FRESH, change.keep.now) {
                 true => Ok(()),
                 false => Err(Refused::stale(OWNERS_FRESH)),

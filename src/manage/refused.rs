@@ -42,9 +42,12 @@ codes! {
     DuplicateParameter = 400 "duplicate_parameter" "The query has a parameter twice";
     InvalidParameter = 400 "invalid_parameter" "A parameter or a header cannot be read";
     IfMatchUnexpected = 400 "if_match_unexpected" "This has no ETag that If-Match could name";
+    UriInvalid = 400 "invalid_uri" "This is no address that is shown to people";
+    MfaImpossible = 400 "mfa_impossible" "No method that is on could ever give a second factor";
     CursorInvalid = 400 "cursor_invalid" "The cursor is not one of this list";
     TooManyRows = 400 "too_many_rows" "More rows than are taken at once";
     SearchTooShort = 400 "search_too_short" "A search needs at least two characters";
+    TwoHosts = 400 "invalid_request" "The request is for more than one host";
     OrganizationRequired = 400 "organization_required" "The request does not say which organization is meant";
     Unauthenticated = 401 "unauthenticated" "A valid token or key is missing";
     DpopNonceWanted = 401 "use_dpop_nonce" "The proof needs a nonce of ours";
@@ -70,6 +73,7 @@ codes! {
     OrganizationInactive = 403 "organization_inactive" "The organization is deactivated";
     NotFound = 404 "not_found" "There is nothing here";
     UserNotFound = 404 "user_not_found" "There is nobody here who could be added";
+    MethodNotAllowed = 405 "method_not_allowed" "This door opens with another method";
     AlreadyMember = 409 "already_member" "They are a member already";
     MembershipExclusive = 409 "membership_exclusive" "They belong to another organization, and to one alone";
     MembershipBlocked = 409 "membership_blocked" "They were removed, or are blocked";
@@ -77,7 +81,10 @@ codes! {
     ManagedByDirectory = 409 "managed_by_directory" "The organization's directory says who is a member";
     UserNotMovable = 409 "user_not_movable" "Nobody is moved from one organization to another";
     TargetNotActive = 409 "target_not_active" "Whoever is to own the organization must be an active member";
+    AlreadyOwner = 409 "already_owner" "They own the organization already";
+    NotOwner = 409 "not_owner" "Whoever gives the organization away does not own it";
     TransferPending = 409 "transfer_pending" "The ownership has been offered to somebody already";
+    OfferOutdated = 409 "offer_outdated" "By whose word the person is known has changed since it was offered to them";
     InvitationPending = 409 "invitation_pending" "An invitation waits for this address already";
     InvitationAccepted = 409 "invitation_accepted" "The invitation has been accepted";
     MailNotConfigured = 409 "mail_not_configured" "No mail is sent from here";
@@ -115,7 +122,9 @@ codes! {
     ApiKeyEnded = 409 "api_key_ended" "The key has ended";
     PreconditionFailed = 412 "precondition_failed" "It has changed since it was read";
     TooLarge = 413 "too_large" "The body is too large";
+    UriTooLong = 414 "uri_too_long" "The address is too long";
     UnsupportedMediaType = 415 "unsupported_media_type" "The body must be JSON";
+    MisdirectedRequest = 421 "misdirected_request" "This server answers by another name";
     InvalidValue = 422 "invalid_value" "A value breaks a rule";
     DomainInvalid = 422 "domain_invalid" "This is not the name of a domain";
     MixedScript = 422 "mixed_script" "The name could be taken for another one";
@@ -124,19 +133,21 @@ codes! {
     ProofNotFound = 422 "proof_not_found" "What is expected was not found";
     RoleNotAllowed = 422 "role_not_allowed" "Nobody is given this role unasked";
     RoleNotMappable = 422 "role_not_mappable" "Nobody has this role by what a provider says";
-    MfaImpossible = 422 "mfa_impossible" "No method that is on could ever give a second factor";
     RoleUnknown = 422 "role_unknown" "There is no role of this name";
     DiscoveryFailed = 422 "discovery_failed" "What the provider says of itself could not be had, or cannot be used";
     IssuerMismatch = 422 "issuer_mismatch" "The provider calls itself otherwise";
     MetadataInvalid = 422 "metadata_invalid" "The metadata describes no provider that could be believed";
     AddressNotAllowed = 422 "address_not_allowed" "This is no address that is asked from here";
     IdempotencyKeyReused = 422 "idempotency_key_reused" "The key has named another request";
+    DraftUnread = 428 "draft_unread" "What somebody else has drafted is named by whoever goes on with it";
     PreconditionRequired = 428 "precondition_required" "What is agreed to is named by its ETag";
     TooManyRenames = 429 "too_many_renames" "The organization has had as many slugs as it may have in a day";
     RateLimited = 429 "rate_limited" "Too many requests";
+    HeadersTooLarge = 431 "headers_too_large" "The headers are too long";
     ServerError = 500 "server_error" "Our own failure";
     DnsUnavailable = 503 "dns_unavailable" "Nobody can say now whether the proof is there";
     AuditUnavailable = 503 "audit_unavailable" "The change could not be recorded, so it was not made";
+    Timeout = 503 "timeout" "The request took too long";
     Busy = 503 "busy" "Others were faster each time";
 }
 
@@ -281,6 +292,22 @@ impl Refused {
     /// Of who has lost against others too often: they are told to come again.
     pub fn told_busy(self) -> Self {
         if matches!(self, Self::Conflict) { Self::by(Code::Busy) } else { self }
+    }
+
+    /// The same, where the body said by another name what is wrong: `(ours, theirs)`.
+    #[must_use]
+    pub fn spelled(mut self, names: &[(&str, &str)]) -> Self {
+        if let Self::Told(told) = &mut self {
+            for (ours, theirs) in names {
+                told.detail = told.detail.replace(ours, theirs);
+                for error in &mut told.errors {
+                    if let Place::Pointer(pointer) = &mut error.place {
+                        *pointer = pointer.replace(ours, theirs);
+                    }
+                }
+            }
+        }
+        self
     }
 
     pub fn code(&self) -> Code {

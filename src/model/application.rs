@@ -3,6 +3,7 @@
 mod asked;
 mod faults;
 mod public_keys;
+mod requests;
 
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -12,6 +13,7 @@ use super::project::Project;
 use super::words;
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{ApplicationId, ConnectionId, OrganizationId, ProjectId};
+use crate::foundation::shared::Shared;
 use crate::protocol::jose::Algorithm;
 use crate::protocol::oauth::client_authentication::Method;
 use crate::protocol::oauth::client_certificate::CertificateSubject;
@@ -19,11 +21,11 @@ use crate::protocol::oauth::confirmation::Confirmation;
 use crate::protocol::oauth::error::OAuthError;
 use crate::protocol::oauth::origin::WebOrigin;
 use crate::protocol::oauth::params;
-use crate::protocol::oauth::redirect_uri::{RedirectUri, RequestUri, WebAddress};
-use crate::protocol::oauth::response_mode::ResponseMode;
+use crate::protocol::oauth::redirect_uri::{RedirectUri, WebAddress};
 use crate::protocol::oauth::scope;
 
 pub use public_keys::{PublicKeysError, public_key_set};
+pub use requests::AuthorizationSettings;
 
 /// What an application may ask for unless it is told otherwise: not for the full list of organizations (threats M12).
 pub const USUAL_SCOPES: [&str; 4] = [scope::OPENID, scope::PROFILE, scope::EMAIL, scope::ORGANIZATION];
@@ -36,7 +38,7 @@ pub struct Application {
     pub organization_id: Option<OrganizationId>,
     pub client_id: String,
     pub display_name: String,
-    pub settings: ApplicationSettings,
+    pub settings: Shared<ApplicationSettings>,
     pub created_at: Moment,
     pub updated_at: Moment,
     pub disabled_at: Option<Moment>,
@@ -180,84 +182,6 @@ pub struct LinkSettings {
     /// What they agree to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tos_uri: Option<WebAddress>,
-}
-
-/// How an application's authorization requests may come, and their answers go.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct AuthorizationSettings {
-    /// Whether each must be pushed beforehand (RFC 9126, section 6).
-    pub require_pushed: bool,
-    /// Whether each must be signed (RFC 9101, section 10.5).
-    pub require_signed: bool,
-    /// Where signed ones may be fetched (RFC 9101, section 5.2).
-    pub request_uris: Vec<RequestUri>,
-    /// How an answer may travel; never none.
-    pub response_modes: Vec<ResponseMode>,
-    /// Signs answers that travel signed (JARM, section 3); absent: what signs its tokens.
-    #[serde(rename = "authorization_signed_response_alg", skip_serializing_if = "Option::is_none")]
-    pub response_algorithm: Option<Algorithm>,
-    /// Seconds that a proof of who somebody is may be old, where the request does not say it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub default_max_age: Option<u64>,
-    /// Whether it wants to know when people proved who they are; it is told that anyway.
-    pub require_auth_time: bool,
-}
-
-impl Default for AuthorizationSettings {
-    fn default() -> Self {
-        Self {
-            require_pushed: false,
-            require_signed: false,
-            request_uris: Vec::new(),
-            response_modes: ResponseMode::USUAL.to_vec(),
-            response_algorithm: None,
-            default_max_age: None,
-            require_auth_time: false,
-        }
-    }
-}
-
-impl AuthorizationSettings {
-    pub const MOST_URIS: usize = 20;
-    /// As of `max_age`.
-    pub const LONGEST_AGE: u64 = u32::MAX as u64;
-
-    /// What cannot be: which, and why.
-    pub fn fault(&self, has_keys: bool) -> Option<(&'static str, String)> {
-        let signs = [
-            ("require_signed_request_object", self.require_signed),
-            ("request_uris", !self.request_uris.is_empty()),
-        ];
-        if let Some((name, _)) = signs.into_iter().find(|(_, wanted)| *wanted && !has_keys) {
-            return Some((
-                name,
-                "needs the public keys by which requests are signed: jwks or jwks_uri".to_owned(),
-            ));
-        }
-        if self.request_uris.len() > Self::MOST_URIS {
-            return Some(("request_uris", format!("must be at most {}", Self::MOST_URIS)));
-        }
-        if self.default_max_age.is_some_and(|seconds| seconds > Self::LONGEST_AGE) {
-            return Some(("default_max_age", format!("must be at most {} seconds", Self::LONGEST_AGE)));
-        }
-        let modes = &self.response_modes;
-        if modes.is_empty() {
-            return Some(("response_modes", "must name at least one: nobody could be sent back".to_owned()));
-        }
-        let twice = (1..modes.len()).any(|place| modes[..place].contains(&modes[place]));
-        twice.then(|| ("response_modes", "names one twice".to_owned()))
-    }
-
-    /// How an answer travels whose request does not say it, or says what may not be.
-    pub fn usual_response_mode(&self) -> ResponseMode {
-        let query = ResponseMode::Query;
-        if self.response_modes.contains(&query) {
-            query
-        } else {
-            self.response_modes.first().copied().unwrap_or(query)
-        }
-    }
 }
 
 words! {
@@ -452,7 +376,7 @@ impl Application {
             organization_id: None,
             client_id: String::new(),
             display_name: project.brand_name().to_owned(),
-            settings,
+            settings: settings.into(),
             created_at: project.created_at,
             updated_at: project.updated_at,
             disabled_at: None,
@@ -521,10 +445,10 @@ impl ApplicationSettings {
     pub fn is_fapi2(&self) -> bool {
         self.client.security_profile == SecurityProfile::Fapi2
     }
-    /// Whether its requests bring a challenge for their code (RFC 7636): what is public has nothing else, and FAPI 2.0 has
-    /// it of everybody (section 5.3.2.2).
+    /// Whether its requests bring a challenge for their code (RFC 7636): what is public has nothing else, FAPI 2.0 has it
+    /// of everybody (section 5.3.2.2), and the operator of whom they like.
     pub fn must_challenge(&self) -> bool {
-        self.is_public() || self.is_fapi2()
+        self.is_public() || self.is_fapi2() || self.requests.require_pkce
     }
     /// By what it may sign what it sends us, of what anybody may (FAPI 2.0, section 5.4.1).
     pub fn may_sign_by(&self, algorithm: Algorithm) -> bool {
@@ -537,6 +461,20 @@ impl ApplicationSettings {
     }
     pub fn may_use(&self, grant_type: GrantType) -> bool {
         self.grant_types.contains(&grant_type)
+    }
+    /// Whether it may ask for an organization, as it does by name or by scope: in the same words at every door (4.6).
+    pub fn may_ask_for_organizations(&self, is_named: bool, scopes: &[String]) -> Result<(), OAuthError> {
+        if self.organization_usage != OrganizationUsage::Deny {
+            return Ok(());
+        }
+        let why = "this application does not use organizations";
+        if is_named || scopes.iter().any(|one| scope::organization(one).is_some()) {
+            return Err(OAuthError::invalid_request(why));
+        }
+        if scopes.iter().any(|one| one == scope::ORGANIZATIONS) {
+            return Err(OAuthError::invalid_scope(why));
+        }
+        Ok(())
     }
     /// What its tokens are bound to, of what whoever asks for them has proved to hold.
     pub fn binding(&self, proved: &Confirmation) -> Confirmation {

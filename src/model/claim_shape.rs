@@ -83,7 +83,7 @@ const MAPPED: [&str; 17] = [
 ];
 
 /// What a name means already: nobody else's claim may stand there.
-const TAKEN: [&str; 38] = [
+const TAKEN: [&str; 39] = [
     "_claim_names",
     "_claim_sources",
     "acr",
@@ -115,6 +115,8 @@ const TAKEN: [&str; 38] = [
     "organizations_truncated",
     "s_hash",
     "scope",
+    // What many a resource server reads for it.
+    "scp",
     "session_expiry",
     "sid",
     "sub",

@@ -3,6 +3,7 @@
 pub mod metadata;
 mod oidc;
 pub mod presets;
+mod reading;
 mod saml;
 pub mod shown;
 mod trust;
@@ -16,13 +17,14 @@ use super::identity::Naming;
 use super::words;
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{ConnectionId, OrganizationId, ProjectId};
+use crate::foundation::shared::Shared;
 
 pub use oidc::{Endpoints, OidcSettings, Preset};
 pub use saml::{
     AttributeMapping, Comparison, IdentityProvider, IdpInitiated, LoginHint, Metadata, MetadataSource,
-    NameIdFormat, OwnCertificates, RequestBinding, RequestSettings, RequestedAuthnContext, SOON, SamlPreset,
-    SamlSettings, SamlSignature, ServiceEndpoint, ServiceEndpoints, SpAddresses, Subject, Unusable,
-    UsableIdp, WantedSignature, Wants, Worry, fingerprint, keys_of,
+    Missed, NameIdFormat, OwnCertificates, RENEW, RequestBinding, RequestSettings, RequestedAuthnContext,
+    SOON, SamlPreset, SamlSettings, SamlSignature, ServiceEndpoint, ServiceEndpoints, SpAddresses, Subject,
+    Unusable, UsableIdp, WantedSignature, Wants, Withdrawn, Worry, fingerprint, keys_of,
 };
 pub use trust::Return;
 pub use version::{Lifecycle, Unready, Version, VersionState, WATCHED, primary};
@@ -40,7 +42,7 @@ pub struct Connection {
     /// that an identity provider itself rolls over in its metadata are no such change: an answer is always verified
     /// by those that are there when it arrives.
     pub version: i64,
-    pub settings: Settings,
+    pub settings: Shared<Settings>,
     /// What proves to the provider who we are, sealed: client secret or private key; of SAML, keys that were brought.
     pub secret: Option<Vec<u8>>,
     pub created_at: Moment,

@@ -1,5 +1,8 @@
 //! What somebody has allowed an application of others to be told of them.
 
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::application::Application;
@@ -22,109 +25,142 @@ pub struct Consent {
     pub updated_at: Moment,
 }
 
-/// As what an application is shown to whom it asks: another name is another application, and what it may do where its
-/// tokens are good is part of what it is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Terms {
-    pub name: String,
-    pub audiences: Vec<String>,
+/// Where what is told goes, as it is shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Place {
+    /// The host; of a program on one's own device, the scheme that it has there (RFC 8252, section 7.1).
+    At(String),
+    /// A device that waits.
+    Device,
 }
 
-impl Terms {
-    pub fn of(application: &Application) -> Self {
-        Self { name: application.display_name.clone(), audiences: application.settings.audiences.clone() }
+impl Place {
+    /// Where somebody goes on to who is asked this.
+    pub fn of(asked: &Asked) -> Self {
+        match asked.device {
+            Some(_) => Self::Device,
+            None => Self::At(host(&asked.redirect_uri)),
+        }
     }
 
-    /// Whether who has agreed to these has agreed to those.
-    fn include(&self, other: &Self) -> bool {
-        self.name == other.name && other.audiences.iter().all(|one| self.audiences.contains(one))
+    /// As people are shown it; of a device, the page says more than that.
+    pub fn host(&self) -> Option<&str> {
+        match self {
+            Self::At(host) => Some(host),
+            Self::Device => None,
+        }
     }
 }
 
-/// What somebody has allowed, as it is kept.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Allowed {
-    pub terms: Terms,
-    /// Where it led them when they allowed it.
-    pub places: Vec<String>,
-    pub scopes: Vec<String>,
-    /// For whom they acted when they allowed it; none: for themselves alone.
-    pub organizations: Vec<Option<OrganizationId>>,
+fn host(uri: &str) -> String {
+    match Url::parse(uri) {
+        Ok(url) => url.host_str().map_or_else(|| format!("{}:", url.scheme()), str::to_owned),
+        Err(_) => uri.to_owned(),
+    }
 }
 
-/// What is to be told of somebody.
-#[derive(Clone, Copy, Debug)]
-pub struct Telling<'a> {
-    pub terms: &'a Terms,
-    /// Where the answer goes; absent: to whom it was given before.
-    pub place: Option<&'a str>,
-    pub scopes: &'a [String],
+/// What one page said: what is told of somebody who acts for this organization (none: for themselves alone), where, and for
+/// which audiences.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
     pub organization: Option<OrganizationId>,
+    pub place: Place,
+    /// What it may do where its tokens are good is part of what an application is.
+    pub audiences: Vec<String>,
+    pub scopes: Vec<String>,
 }
 
-impl Allowed {
+impl Told {
     /// What somebody allows who is asked this, and acts so.
     pub fn of(application: &Application, asked: &Asked, context: Context) -> Self {
         Self {
-            terms: Terms::of(application),
-            places: place_of(asked).into_iter().collect(),
+            organization: context.organization(),
+            place: Place::of(asked),
+            audiences: application.settings.audiences.clone(),
             scopes: wanted(&asked.scopes, &asked.claims),
-            organizations: vec![context.organization()],
         }
     }
 
-    /// Whether all of this may be told, of somebody who acts for this organization.
-    pub fn covers(&self, telling: &Telling<'_>) -> bool {
-        let leads = |place: &str| self.places.iter().any(|one| one == place);
-        self.terms.include(telling.terms)
-            && telling.place.is_none_or(leads)
-            && self.organizations.contains(&telling.organization)
-            && telling.scopes.iter().all(|one| self.scopes.contains(one))
+    fn includes(&self, telling: &Telling<'_>) -> bool {
+        let all = |some: &[String], have: &[String]| some.iter().all(|one| have.contains(one));
+        self.organization == telling.organization
+            && telling.place.is_none_or(|place| *place == self.place)
+            && all(telling.audiences, &self.audiences)
+            && all(telling.scopes, &self.scopes)
     }
 
-    /// This and that together; of who was another application then, that alone.
-    #[must_use]
-    pub fn and(self, more: &Self) -> Self {
-        if !self.terms.include(&more.terms) {
-            return more.clone();
-        }
-        Self {
-            terms: self.terms,
-            places: joined(self.places, &more.places),
-            scopes: joined(self.scopes, &more.scopes),
-            organizations: joined(self.organizations, &more.organizations),
+    /// As what is to be told.
+    fn telling(&self) -> Telling<'_> {
+        Telling {
+            audiences: &self.audiences,
+            place: Some(&self.place),
+            scopes: &self.scopes,
+            organization: self.organization,
         }
     }
 
     /// For the audit trail.
     pub fn event(&self, application: &Application) -> AuditEvent {
         AuditEvent::new(application.project_id, "consent.granted", Outcome::Granted)
-            .organization(self.organizations.first().copied().flatten())
+            .organization(self.organization)
             .subject(application.id)
             .with("scopes", self.scopes.join(" "))
-            .with("name", self.terms.name.as_str())
-            .with("audiences", self.terms.audiences.clone())
-            .with("leads_to", self.places.clone())
+            .with("name", application.display_name.as_str())
+            .with("audiences", self.audiences.clone())
+            .with("leads_to", self.place.host().into_iter().map(str::to_owned).collect::<Vec<_>>())
     }
 }
 
-fn joined<T: Clone + Ord>(mut all: Vec<T>, more: &[T]) -> Vec<T> {
-    all.extend(more.iter().cloned());
-    all.sort();
-    all.dedup();
-    all
+/// What is to be told of somebody.
+#[derive(Clone, Copy, Debug)]
+pub struct Telling<'a> {
+    pub audiences: &'a [String],
+    /// Absent: to an application that acts for them, which leads nobody anywhere.
+    pub place: Option<&'a Place>,
+    pub scopes: &'a [String],
+    pub organization: Option<OrganizationId>,
 }
 
-/// Where somebody goes on to, as they are shown it; nowhere: it is a device that waits.
-pub fn place_of(asked: &Asked) -> Option<String> {
-    asked.is_answered().then(|| place(&asked.redirect_uri))
+/// What somebody has allowed, as it is kept. A yes is worth what its page said: nothing of one counts together with
+/// anything of another, unless it is told of the same organization, at the same place, for the same audiences.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Allowed {
+    /// By which the application was shown: another name is another application.
+    pub name: String,
+    pub told: Vec<Told>,
 }
 
-/// The host; of a program on one's own device, the scheme that it has there (RFC 8252, section 7.1).
-fn place(uri: &str) -> String {
-    match Url::parse(uri) {
-        Ok(url) => url.host_str().map_or_else(|| format!("{}:", url.scheme()), str::to_owned),
-        Err(_) => uri.to_owned(),
+impl Allowed {
+    /// Whether all of this may be told by who has this name.
+    pub fn covers(&self, name: &str, telling: &Telling<'_>) -> bool {
+        self.name == name && self.told.iter().any(|one| one.includes(telling))
+    }
+
+    /// This and what is allowed to who has this name; of who had another one then, that alone.
+    #[must_use]
+    pub fn and(self, name: &str, mut more: Told) -> Self {
+        if self.covers(name, &more.telling()) {
+            return self;
+        }
+        let mut told = if self.name == name { self.told } else { Vec::new() };
+        let same = |one: &Told| {
+            let shown = |told: &Told| (told.organization, told.place.clone(), told.audiences.clone());
+            shown(one) == shown(&more)
+        };
+        if let Some(at) = told.iter().position(same) {
+            more.scopes.extend(told.swap_remove(at).scopes);
+            more.scopes.sort();
+            more.scopes.dedup();
+        }
+        told.retain(|one| !more.includes(&one.telling()));
+        told.push(more);
+        Self { name: name.to_owned(), told }
+    }
+
+    /// All scopes that they have allowed, of whichever organization.
+    pub fn scopes(&self) -> BTreeSet<&str> {
+        self.told.iter().flat_map(|one| &one.scopes).map(String::as_str).collect()
     }
 }
 
@@ -168,36 +204,65 @@ mod tests {
         assert_eq!(of(&["openid"], &both), ["email", "openid", "profile"]);
     }
 
+    fn texts(all: &[&str]) -> Vec<String> {
+        all.iter().map(|one| (*one).to_owned()).collect()
+    }
+
+    fn told(organization: Option<u128>, place: &str, audiences: &[&str], scopes: &[&str]) -> Told {
+        Told {
+            organization: organization.map(OrganizationId::from_u128),
+            place: Place::At(place.into()),
+            audiences: texts(audiences),
+            scopes: texts(scopes),
+        }
+    }
+
     #[test]
     fn what_was_allowed_counts_for_what_was_shown_and_for_nothing_else() {
-        let texts = |all: &[&str]| all.iter().map(|one| (*one).to_owned()).collect::<Vec<_>>();
-        let terms = |name: &str, audiences: &[&str]| Terms { name: name.into(), audiences: texts(audiences) };
-        let (one, other) = (OrganizationId::from_u128(1), OrganizationId::from_u128(2));
-        let allowed = Allowed {
-            terms: terms("A", &["orders"]),
-            places: texts(&["a.test"]),
-            scopes: texts(&["openid"]),
-            organizations: vec![Some(one)],
-        };
-        let covers = |name: &str, audiences: &[&str], place, scopes: &[&str], organization| {
-            let (terms, scopes) = (terms(name, audiences), texts(scopes));
-            allowed.covers(&Telling { terms: &terms, place, scopes: &scopes, organization })
-        };
-        assert!(covers("A", &["orders"], Some("a.test"), &["openid"], Some(one)));
-        assert!(covers("A", &[], None, &[], Some(one)), "less is told");
-        assert!(!covers("B", &["orders"], None, &["openid"], Some(one)), "another name");
-        assert!(!covers("A", &["orders", "api"], None, &["openid"], Some(one)), "another audience");
-        assert!(!covers("A", &["orders"], Some("b.test"), &["openid"], Some(one)), "another place");
-        assert!(!covers("A", &["orders"], None, &["openid"], Some(other)));
-        assert!(!covers("A", &["orders"], None, &[], None));
-        assert!(!covers("A", &["orders"], None, &["email", "openid"], Some(one)));
-        // What was allowed to another name, or before it could do more, is not allowed with what comes later.
-        let more = Allowed { scopes: texts(&["email"]), ..allowed.clone() };
-        assert_eq!(allowed.clone().and(&more).scopes, texts(&["email", "openid"]));
-        for other in [terms("B", &["orders"]), terms("A", &["orders", "api"])] {
-            let more = Allowed { terms: other, ..more.clone() };
-            assert_eq!(allowed.clone().and(&more), more);
+        let first = told(Some(1), "a.test", &["orders"], &["openid"]);
+        let allowed = Allowed { name: "A".into(), told: vec![first.clone()] };
+        let covers = |name: &str, one: Told| allowed.covers(name, &one.telling());
+        assert!(covers("A", first.clone()));
+        assert!(covers("A", told(Some(1), "a.test", &[], &[])), "less is told");
+        assert!(allowed.covers("A", &Telling { place: None, ..first.telling() }), "it leads nobody anywhere");
+        assert!(!covers("B", first.clone()), "another name");
+        for (why, other) in [
+            ("another audience", told(Some(1), "a.test", &["orders", "api"], &["openid"])),
+            ("another place", told(Some(1), "b.test", &["orders"], &["openid"])),
+            ("a device", Told { place: Place::Device, ..first.clone() }),
+            ("another organization", told(Some(2), "a.test", &["orders"], &["openid"])),
+            ("none", told(None, "a.test", &["orders"], &[])),
+            ("more", told(Some(1), "a.test", &["orders"], &["email", "openid"])),
+        ] {
+            assert!(!covers("A", other), "{why}");
         }
+    }
+
+    #[test]
+    fn one_yes_and_another_are_not_a_third() {
+        let large = told(Some(1), "a.test", &["orders"], &["openid", "roles"]);
+        let begin = Allowed { name: "A".into(), told: vec![large.clone()] };
+        for small in [
+            told(Some(2), "a.test", &["orders"], &["openid"]),
+            told(None, "a.test", &["orders"], &["openid"]),
+            told(Some(1), "b.test", &["orders"], &["openid"]),
+            told(Some(1), "a.test", &["orders", "api"], &["openid"]),
+        ] {
+            let both = begin.clone().and("A", small.clone());
+            assert_eq!(both.told, [large.clone(), small.clone()]);
+            assert!(both.covers("A", &large.telling()) && both.covers("A", &small.telling()));
+            let cross = Told { scopes: large.scopes.clone(), ..small };
+            assert!(!both.covers("A", &cross.telling()), "{cross:?}");
+        }
+        // On pages that say the same but for the scopes, what was allowed is added up; and what is in another is not kept twice.
+        let more = told(Some(1), "a.test", &["orders"], &["email"]);
+        let all = told(Some(1), "a.test", &["orders"], &["email", "openid", "roles"]);
+        assert_eq!(begin.clone().and("A", more.clone()).told, std::slice::from_ref(&all));
+        assert_eq!(begin.clone().and("A", told(Some(1), "a.test", &[], &["openid"])), begin);
+        let wide = told(Some(1), "a.test", &["api", "orders"], &["openid", "roles"]);
+        assert_eq!(begin.clone().and("A", wide.clone()).told, [wide]);
+        // What was allowed to another name does not come back with a small thing that is allowed to this one.
+        assert_eq!(begin.and("B", more.clone()), Allowed { name: "B".into(), told: vec![more] });
     }
 
     #[test]
@@ -207,7 +272,7 @@ mod tests {
             ("http://127.0.0.1:4711/callback", "127.0.0.1"),
             ("com.example.app:/callback", "com.example.app:"),
         ] {
-            assert_eq!(place(uri), shown);
+            assert_eq!(host(uri), shown);
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::consent::Place;
 use super::login::Context;
 use super::session::{Assurance, Session};
 use crate::foundation::clock::Moment;
@@ -115,6 +116,9 @@ pub struct GrantRequest {
     /// Whether somebody let a device in from another one.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub on_device: bool,
+    /// Where it led the person, which is what they may have allowed; absent: it is an application that acts for them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
     /// How its one token came of another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exchanged: Option<Exchanged>,

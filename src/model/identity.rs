@@ -1,6 +1,7 @@
 //! An identity: what one upstream calls the user. `(connection, issuer, subject)` is unique.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +22,16 @@ pub struct Identity {
     pub last_login_at: Moment,
 }
 
+impl fmt::Display for Naming {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sub => f.write_str("a sub"),
+            Self::NameId { format, .. } => write!(f, "a NameID of the format {format}"),
+            Self::Attribute(name) => write!(f, "the attribute {name}"),
+        }
+    }
+}
+
 /// What an identity's last login said beyond the profile, for the pins (S3-32) and the role rules (S1-P7) of organizations.
 /// It is told to nobody.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,8 +49,6 @@ pub struct IdentityFacts {
     /// What else it said, by claim.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub claims: BTreeMap<String, Told>,
-    #[serde(skip_serializing_if = "Naming::is_sub")]
-    pub naming: Naming,
 }
 
 /// What of its answer a provider named the person by. The same text of another kind may be somebody else (SAML Core,
@@ -57,10 +66,6 @@ pub enum Naming {
 }
 
 impl Naming {
-    pub fn is_sub(&self) -> bool {
-        *self == Self::Sub
-    }
-
     /// Whether who is called so now is who was called the same by what is known. Whoever asks for one format has chosen it
     /// for all people, in the place of what the provider sent until then.
     pub fn means_like(&self, known: &Self) -> bool {
@@ -71,6 +76,14 @@ impl Naming {
                 let is_asked = asked.is_some_and(|asked| asked != NameIdFormat::Unspecified);
                 matches!(known, Self::NameId { format: known, .. } if is_asked || known == format)
             }
+        }
+    }
+
+    /// Whether both are of one kind, whatever was asked for.
+    pub fn is_kind_of(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::NameId { format: own, .. }, Self::NameId { format, .. }) => own == format,
+            (own, other) => own == other,
         }
     }
 }

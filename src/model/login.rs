@@ -12,11 +12,12 @@ use crate::foundation::id::{
 };
 use crate::foundation::secret::Digest;
 use crate::model::application::Application;
-use crate::model::identity::IdentityFacts;
+use crate::model::identity::{IdentityFacts, Naming};
 use crate::model::session::{Acr, Assurance, UpstreamSession};
 use crate::model::user::{Profile, User};
 use crate::protocol::oauth::claims_parameter::{AcrAsked, Named};
 use crate::protocol::oauth::error::OAuthError;
+use crate::protocol::oauth::organization::NamedOrganization;
 use crate::protocol::oauth::response_mode::ResponseMode;
 use crate::protocol::oauth::scope;
 
@@ -202,44 +203,35 @@ pub enum OrganizationAsked {
     Unsaid,
     /// Scope `organization`: the only one, or ask.
     One,
-    /// An id or a slug.
-    Named(String),
+    Named(NamedOrganization),
     /// Scope `organization:*`: all of them are listed, none is selected.
     All,
 }
 
 impl OrganizationAsked {
-    /// What the scopes and the parameter agree on. Where they disagree, nothing is guessed. `is_one`: whether all
-    /// [`Self::names`] are names of one organization, which the texts do not tell.
-    pub fn of(scopes: &[String], parameter: Option<&str>, is_one: bool) -> Result<Self, OAuthError> {
-        let names = Self::names(scopes, parameter);
-        let says = |word| scopes.iter().any(|one| scope::organization(one) == Some(word));
-        match (names.as_slice(), says("*")) {
-            ([], true) if says("") => Err(Self::disagreement()),
-            ([], true) => Ok(Self::All),
-            ([], false) if says("") => Ok(Self::One),
-            ([], false) => Ok(Self::Unsaid),
+    /// What the scopes and the parameter agree on. Where they disagree, nothing is guessed.
+    pub fn of(scopes: &[String], parameter: Option<&NamedOrganization>) -> Result<Self, OAuthError> {
+        let said: Vec<_> = scopes.iter().filter_map(|one| scope::organization(one)).collect();
+        let by_scope = said.iter().copied().filter(|name| !matches!(*name, "" | "*"));
+        let named = NamedOrganization::agreed(
+            by_scope.chain(parameter.into_iter().flat_map(NamedOrganization::texts)),
+        )?;
+        match (named, said.contains(&"*"), said.contains(&"")) {
+            (None, true, true) | (Some(_), true, _) => Err(NamedOrganization::disagreement()),
+            (None, true, false) => Ok(Self::All),
+            (None, false, true) => Ok(Self::One),
+            (None, false, false) => Ok(Self::Unsaid),
             // The bare scope asks for what a name says more precisely.
-            ([first, ..], false) if is_one => Ok(Self::Named((*first).to_owned())),
-            _ => Err(Self::disagreement()),
+            (Some(named), false, _) => Ok(Self::Named(named)),
         }
     }
 
-    /// The ids and slugs that are said, each text once.
-    pub fn names<'a>(scopes: &'a [String], parameter: Option<&'a str>) -> Vec<&'a str> {
-        let by_scope = scopes.iter().filter_map(|one| scope::organization(one));
-        let mut names: Vec<&str> = Vec::new();
-        for name in by_scope.filter(|name| !matches!(*name, "" | "*")).chain(parameter) {
-            if !names.contains(&name) {
-                names.push(name);
-            }
+    /// The one that is asked for by its name.
+    pub fn named(&self) -> Option<&NamedOrganization> {
+        match self {
+            Self::Named(named) => Some(named),
+            _ => None,
         }
-        names
-    }
-
-    /// One text whether there are such organizations or not.
-    fn disagreement() -> OAuthError {
-        OAuthError::invalid_request("different organizations are asked for")
     }
 }
 
@@ -355,6 +347,9 @@ pub struct Proof {
     /// What the provider said beyond the profile.
     #[serde(default)]
     pub facts: IdentityFacts,
+    /// What of its answer the subject is.
+    #[serde(default)]
+    pub naming: Naming,
     /// What a logout at the provider will name.
     pub upstream_session: Option<UpstreamSession>,
     /// What the provider said and we could not repeat as it was said, for the connection's administrator.
@@ -466,9 +461,6 @@ impl Ready {
     pub fn asked(&self) -> &Asked {
         &self.login.asked
     }
-    pub fn project(&self) -> ProjectId {
-        self.login.project
-    }
     pub fn session(&self) -> SessionId {
         self.acting.session
     }
@@ -529,7 +521,8 @@ impl Login {
     /// The organization that the application names, or else the person.
     pub fn organization_named(&self) -> Option<&str> {
         match (&self.asked.organization, &self.beforehand) {
-            (OrganizationAsked::Named(name), _) | (_, Beforehand::Named(name)) => Some(name),
+            (OrganizationAsked::Named(named), _) => Some(named.name()),
+            (_, Beforehand::Named(name)) => Some(name),
             _ => None,
         }
     }

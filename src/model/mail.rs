@@ -31,7 +31,7 @@ pub struct Letter {
     pub organization: String,
     /// Who invites or offers, as they call themselves.
     pub person: Option<String>,
-    /// The domain, the connection or the day that it is about.
+    /// The domain, the connection, the other organization or the day that it is about.
     pub thing: Option<String>,
     /// What whoever invites wants to say.
     pub message: Option<String>,
@@ -60,8 +60,20 @@ words! {
         ConnectionRolledBack = "connection_rolled_back",
         /// Nobody gets in by what is live, and only they can go back.
         ConnectionFailing = "connection_failing",
+        /// What the provider says of itself runs out, and nobody gets in then.
+        MetadataEnding = "metadata_ending",
+        /// What the provider says of itself is different, and nobody who is trusted has signed it.
+        MetadataOffered = "metadata_offered",
         /// Who made them belongs to the organization no more: their names are what it is about.
         ApiKeysRevoked = "api_keys_revoked",
+        /// Both have agreed on it, or on other terms. Of each of these, the organization is the target, and the home is what
+        /// it is about.
+        DelegationActive = "delegation_active",
+        /// It is not what both have agreed on any more.
+        DelegationChanged = "delegation_changed",
+        DelegationPaused = "delegation_paused",
+        DelegationResumed = "delegation_resumed",
+        DelegationRevoked = "delegation_revoked",
         /// Until when it can be restored is what it is about.
         OrganizationDeleted = "organization_deleted",
     }

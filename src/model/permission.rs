@@ -46,9 +46,9 @@ impl Permission {
         !self.is_the_owners() && self != Self::ApiKeysWrite
     }
 
-    /// Whether somebody has it who acts by a delegation: what they make by the others would go on to count when the
-    /// delegation has ended.
-    pub fn is_for_delegates(self) -> bool {
+    /// Whether whoever acts by somebody's leave has it, be it by a delegation or as an application that people had to allow:
+    /// what they make by the others would go on to count when that has been taken back.
+    pub fn is_by_leave(self) -> bool {
         !self.is_the_owners()
             && !matches!(
                 self,

@@ -8,6 +8,7 @@ use super::policy::Switches;
 use super::words;
 use crate::foundation::clock::Moment;
 use crate::foundation::id::ProjectId;
+use crate::foundation::shared::Shared;
 
 /// The project that lives at the root of the public URL; every other one lives at `/p/<slug>`.
 pub const DEFAULT_SLUG: &str = "default";
@@ -17,7 +18,7 @@ pub struct Project {
     pub id: ProjectId,
     pub slug: String,
     pub display_name: String,
-    pub settings: ProjectSettings,
+    pub settings: Shared<ProjectSettings>,
     pub created_at: Moment,
     pub updated_at: Moment,
     pub disabled_at: Option<Moment>,
@@ -67,6 +68,11 @@ pub struct Brand {
 }
 
 impl Project {
+    /// A path of this project's, as seen from outside.
+    pub fn path(&self, path: &str) -> String {
+        if self.slug == DEFAULT_SLUG { path.to_owned() } else { format!("/p/{}{path}", self.slug) }
+    }
+
     pub fn brand_name(&self) -> &str {
         self.settings.brand.name.as_deref().unwrap_or(&self.display_name)
     }

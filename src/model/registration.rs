@@ -172,6 +172,8 @@ pub struct Held {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub require_signed: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub require_pkce: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub pairwise: bool,
 }
 
@@ -192,6 +194,7 @@ impl Held {
             default_max_age: latest(self.default_max_age, &was.default_max_age, &is.default_max_age),
             require_pushed: latest(self.require_pushed, &was.require_pushed, &is.require_pushed),
             require_signed: latest(self.require_signed, &was.require_signed, &is.require_signed),
+            require_pkce: latest(self.require_pkce, &was.require_pkce, &is.require_pkce),
             pairwise: latest(self.pairwise, &was.pairwise, &is.pairwise),
         }
     }
@@ -203,6 +206,7 @@ impl Held {
             default_max_age: settings.requests.default_max_age,
             require_pushed: settings.requests.require_pushed,
             require_signed: settings.requests.require_signed,
+            require_pkce: settings.requests.require_pkce,
             pairwise: settings.client.subject_type == SubjectType::Pairwise,
         }
     }

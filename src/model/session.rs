@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{ConnectionId, IdentityId, OrganizationId, ProjectId, SessionId, UserId};
+use crate::protocol::saml::assertion;
 use crate::protocol::saml::names::authn_context;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +57,13 @@ pub struct UpstreamName {
     pub format: Option<String>,
     pub name_qualifier: Option<String>,
     pub sp_name_qualifier: Option<String>,
+}
+
+impl UpstreamName {
+    /// What tells it apart from others.
+    pub fn lasting(&self) -> String {
+        assertion::lasting(&self.value, self.format.as_deref())
+    }
 }
 
 /// How a person proved who they are, in our own words, from what the identity provider said.

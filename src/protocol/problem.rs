@@ -2,10 +2,18 @@
 
 use serde::Serialize;
 
+/// Where the administration API begins, below an issuer.
+pub const API: &str = "/api/v1";
+
+/// The address that names the kind of a problem: there it is explained.
+pub fn kind(issuer: &str, code: &str) -> String {
+    format!("{issuer}{API}/problems#{code}")
+}
+
 /// A body of `application/problem+json`.
 #[derive(Clone, Debug, Serialize)]
 pub struct Problem {
-    /// An address that names the kind of problem; it ends with the code.
+    /// [`kind`]
     #[serde(rename = "type")]
     pub kind: String,
     pub title: &'static str,

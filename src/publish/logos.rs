@@ -47,14 +47,14 @@ async fn owner(front: &Front, id: &str) -> Result<Option<Owner>, StoreError> {
     if let Ok(id) = id.parse::<ApplicationId>() {
         let found = applications::enabled(&mut &*db, id).await?;
         return Ok(found.map(|application| Owner {
-            logo_uri: application.settings.client.links.logo_uri.map(String::from),
+            logo_uri: application.settings.client.links.logo_uri.clone().map(String::from),
             stand_in: Some(drawn(&application.display_name)),
         }));
     }
     let Ok(id) = id.parse::<ProjectId>() else { return Ok(None) };
     let found = projects::by_id(&mut &*db, id).await?;
     Ok(found.map(|project| Owner {
-        logo_uri: project.settings.brand.logo_uri,
+        logo_uri: project.settings.brand.logo_uri.clone(),
         stand_in: front.templates.asset("mark.svg"),
     }))
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tower_sessions::cookie::SameSite;
 use tower_sessions::session::{Id, Record};
@@ -148,6 +149,11 @@ pub async fn session_of(
     Ok(text.and_then(|text| text.parse().ok()))
 }
 
+/// Whether the browser points to any.
+pub async fn is_known(browser: &Session, project: ProjectId) -> bool {
+    session_of(browser, project).await.is_ok_and(|found| found.is_some())
+}
+
 /// The id that a browser has, and the one that it gets with a session: the old cookie is dead (threats C28).
 #[derive(Clone, Copy)]
 pub struct Turn {
@@ -191,6 +197,39 @@ impl Turn {
         browser.insert(&project.to_string(), session.to_string()).await?;
         browser.insert(KEPT_AS, self.to.to_string()).await?;
         browser.save().await
+    }
+}
+
+/// The cookie that a browser has got with a session. Where the answer that brought it was lost, whoever is told that once
+/// more gets this very one, too.
+#[derive(Clone, Deserialize, Serialize)]
+pub struct Given {
+    id: String,
+    session: SessionId,
+}
+
+impl fmt::Debug for Given {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Given")
+    }
+}
+
+impl Given {
+    /// What this browser was told last.
+    pub async fn to(browser: &Session, project: ProjectId) -> Option<Self> {
+        let session = session_of(browser, project).await.ok().flatten()?;
+        Some(Self { id: browser.id()?.to_string(), session })
+    }
+
+    /// Gives it to a browser in which nobody is signed in. Whether it could.
+    pub async fn again(
+        &self,
+        browser: &Session,
+        project: ProjectId,
+    ) -> Result<bool, tower_sessions::session::Error> {
+        let Ok(to) = self.id.parse() else { return Ok(false) };
+        Turn { from: browser.id(), to }.tell(browser, project, self.session).await?;
+        Ok(true)
     }
 }
 

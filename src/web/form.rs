@@ -6,7 +6,7 @@ use std::convert::Infallible;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, MatchedPath, Request};
 use axum::http::request::Parts;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 
 use super::front::Front;
@@ -106,6 +106,13 @@ fn twice(error: &ParamsError) -> Unreadable {
     Unreadable { status, reason: "parameter_twice", why }
 }
 
+/// Whether what is posted says that it is a form.
+pub fn is_form(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = kind.and_then(|kind| kind.split(';').next()).map(str::trim);
+    essence.is_some_and(|essence| essence.eq_ignore_ascii_case("application/x-www-form-urlencoded"))
+}
+
 async fn read(request: Request, front: &Front) -> Result<Params, Unreadable> {
     let bad = |reason, why: &'static str| Unreadable {
         status: StatusCode::BAD_REQUEST,
@@ -116,9 +123,7 @@ async fn read(request: Request, front: &Front) -> Result<Params, Unreadable> {
     if request.uri().query().is_some_and(|query| !query.is_empty()) {
         return Err(bad("parameters_in_address", "the parameters must stand in the body"));
     }
-    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let essence = kind.and_then(|kind| kind.split(';').next()).map(str::trim);
-    if !essence.is_some_and(|essence| essence.eq_ignore_ascii_case("application/x-www-form-urlencoded")) {
+    if !is_form(request.headers()) {
         return Err(bad("content_type", "the body must be application/x-www-form-urlencoded"));
     }
     let body = Bytes::from_request(request, front).await.map_err(|rejection| {

@@ -5,6 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::Response;
@@ -51,8 +52,14 @@ pub fn project_from_path<B>(mut request: http::Request<B>) -> http::Request<B> {
     request
 }
 
+/// What is done around every request, in one layer: each more is a copy of all that is within it, for every request.
+/// Outermost is the count, so that what timed out or panicked is counted, and answered with the same headers, too.
+pub async fn around(State(front): State<Front>, request: Request, next: Next) -> Response {
+    observed(&front, request, next).await
+}
+
 /// Gives the request an id, a span and its place in the metrics.
-pub async fn observed(State(front): State<Front>, mut request: Request, next: Next) -> Response {
+async fn observed(front: &Front, mut request: Request, next: Next) -> Response {
     let id = RequestId::new(&front.broker.random, front.broker.now());
     request.extensions_mut().insert(RequestTag(id));
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
@@ -60,7 +67,7 @@ pub async fn observed(State(front): State<Front>, mut request: Request, next: Ne
     let span = telemetry::request_span(method.as_str(), route.as_deref(), &id.to_string());
     let started = front.broker.clock.now();
     let _running = front.broker.runs();
-    let mut response = next.run(request).instrument(span.clone()).await;
+    let mut response = to_an_end(front, request, next).instrument(span.clone()).await;
     let status = response.status().as_u16();
     telemetry::answered(&span, status);
     let took = front.broker.clock.now().since(started);
@@ -86,16 +93,27 @@ pub async fn observed(State(front): State<Front>, mut request: Request, next: Ne
 
 /// Gives up a request that takes too long, whoever is slow: the sender of its body, or we. No input should make us panic; if
 /// one does, only its own request fails.
-pub async fn to_an_end(State(front): State<Front>, request: Request, next: Next) -> Response {
-    let (parts, body) = request.into_parts();
-    let head = parts.clone();
+async fn to_an_end(front: &Front, request: Request, next: Next) -> Response {
+    let head = head(&request);
     let most = Duration::from_secs(front.broker.config.server.request_timeout);
-    let done = AssertUnwindSafe(next.run(Request::from_parts(parts, body))).catch_unwind();
+    let done = AssertUnwindSafe(short_head(front, request, next)).catch_unwind();
     match tokio::time::timeout(most, done).await {
         Ok(Ok(answer)) => answer,
-        Ok(Err(_)) => lost::panicked(&front, &head),
-        Err(_) => lost::too_slow(&front, &head),
+        Ok(Err(_)) => lost::panicked(front, &head),
+        Err(_) => lost::too_slow(front, &head),
     }
+}
+
+/// All of a request that is looked at to say that it came to nothing.
+fn head(request: &Request) -> Parts {
+    let (mut head, ()) = axum::http::Request::new(()).into_parts();
+    head.method = request.method().clone();
+    head.uri = request.uri().clone();
+    head.headers = request.headers().clone();
+    if let Some(tag) = request.extensions().get::<RequestTag>() {
+        head.extensions.insert(*tag);
+    }
+    head
 }
 
 /// Longer addresses are no honest ones.
@@ -116,26 +134,40 @@ fn longest_uri(path: &str) -> usize {
 
 /// Refuses an address that nobody should have to read, headers that are longer than all honest ones together, and a
 /// request for two hosts (RFC 9112, section 3.2): of two readers each may take another one.
-pub async fn short_head(State(front): State<Front>, request: Request, next: Next) -> Response {
+async fn short_head(front: &Front, request: Request, next: Next) -> Response {
     let uri = request.uri();
-    let told = |status, code, detail| Told { status, problem: Problem::BadRequest, code, detail };
+    let told =
+        |status, (code, title), detail| Told { status, problem: Problem::BadRequest, code, title, detail };
     if uri.path_and_query().is_some_and(|address| address.as_str().len() > longest_uri(uri.path())) {
-        let told = told(StatusCode::URI_TOO_LONG, "uri_too_long", "the address is too long");
-        return lost::answer(&front, &request.into_parts().0, told);
+        let told = told(
+            StatusCode::URI_TOO_LONG,
+            ("uri_too_long", "The address is too long"),
+            "the address is too long",
+        );
+        return lost::answer(front, &request.into_parts().0, told);
     }
     // As they were written: `name: value`, and the end of the line.
     let headers: usize =
         request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
-    if headers + uri.to_string().len() > LARGEST_HEAD {
+    if headers + length(uri) > LARGEST_HEAD {
         let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
-        let told = told(status, "headers_too_large", "the headers are too long");
-        return lost::answer(&front, &request.into_parts().0, told);
+        let told =
+            told(status, ("headers_too_large", "The headers are too long"), "the headers are too long");
+        return lost::answer(front, &request.into_parts().0, told);
     }
     if request.headers().get_all(header::HOST).iter().count() > 1 {
-        let told = told(StatusCode::BAD_REQUEST, "invalid_request", "there is more than one Host header");
-        return lost::answer(&front, &request.into_parts().0, told);
+        let code = ("invalid_request", "The request is for more than one host");
+        let told = told(StatusCode::BAD_REQUEST, code, "there is more than one Host header");
+        return lost::answer(front, &request.into_parts().0, told);
     }
     next.run(request).await
+}
+
+/// Of an address as it was written.
+fn length(uri: &Uri) -> usize {
+    let origin = uri.authority().map_or(0, |authority| authority.as_str().len());
+    let scheme = uri.scheme_str().map_or(0, |scheme| scheme.len() + "://".len());
+    scheme + origin + uri.path_and_query().map_or(0, |address| address.as_str().len())
 }
 
 /// Answers only to the configured name (threats C24): no page, link or issuer is ever made from another.
@@ -152,6 +184,7 @@ pub async fn own_name(State(front): State<Front>, request: Request, next: Next) 
                 status: StatusCode::MISDIRECTED_REQUEST,
                 problem: Problem::WrongAddress,
                 code: "misdirected_request",
+                title: "This server answers by another name",
                 detail: &format!("this server answers as {}", front.broker.origin),
             };
             lost::answer(&front, &request.into_parts().0, told)

@@ -11,9 +11,10 @@ use super::front::Front;
 use super::language;
 use super::reply;
 use super::templates::{Brand, ErrorPage, Page, Problem};
-use super::visitor::{RequestTag, Visitor, request_id};
+use super::visitor::{ProjectSlug, RequestTag, Visitor, request_id};
 use crate::foundation::id::RequestId;
 use crate::protocol::oauth::error::OAuthError;
+use crate::protocol::problem;
 
 /// Whether HTML is asked for by name, and JSON is not: browsers do that when they go to an address (RFC 9110, section
 /// 12.5.1), and clients of interfaces do not.
@@ -36,6 +37,8 @@ pub struct Told<'a> {
     pub status: StatusCode,
     pub problem: Problem,
     pub code: &'a str,
+    /// Of the code, as the administration API has it.
+    pub title: &'a str,
     pub detail: &'a str,
 }
 
@@ -44,18 +47,21 @@ impl Told<'static> {
         status: StatusCode::NOT_FOUND,
         problem: Problem::NotFound,
         code: "not_found",
+        title: "There is nothing here",
         detail: "there is nothing here",
     };
     pub const WRONG_METHOD: Self = Self {
         status: StatusCode::METHOD_NOT_ALLOWED,
         problem: Problem::BadRequest,
         code: "method_not_allowed",
+        title: "This door opens with another method",
         detail: "this door opens with another method",
     };
     pub const TOO_SLOW: Self = Self {
         status: StatusCode::SERVICE_UNAVAILABLE,
         problem: Problem::Fault,
         code: "timeout",
+        title: "The request took too long",
         detail: "the request took too long",
     };
 }
@@ -63,7 +69,7 @@ impl Told<'static> {
 /// Answers without looking anything up: in the name of the house, not of a project.
 pub fn answer(front: &Front, parts: &Parts, told: Told<'_>) -> Response {
     if !reads_pages(&parts.headers) || is_for_machines(parts) {
-        return reply::problem(told.status, told.code, told.detail);
+        return told_machines(front, parts, told);
     }
     let id = parts.extensions.get::<RequestTag>().map(|tag| tag.0.to_string());
     let again = matches!(told.problem, Problem::WrongAddress)
@@ -73,14 +79,35 @@ pub fn answer(front: &Front, parts: &Parts, told: Told<'_>) -> Response {
     let wish = parts.headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
     let language = front.templates.negotiate(language::wish(parts).as_deref(), wish);
     let host = front.broker.config.public_url();
-    let brand = Brand::named("", host.host_str().unwrap_or("Behalf"));
+    let brand = Brand::of_house(host.host_str().unwrap_or("Behalf"), &front.broker.origin);
     match front.templates.render(&page, &language, &brand) {
         Ok(text) => reply::html(told.status, text, &[], false),
         Err(error) => {
             tracing::error!(%error, "a page could not be made");
-            reply::problem(told.status, told.code, told.detail)
+            told_machines(front, parts, told)
         }
     }
+}
+
+/// A problem: below the administration API, one like any other there, where its code is explained.
+fn told_machines(front: &Front, parts: &Parts, told: Told<'_>) -> Response {
+    let Told { status, code, title, detail, .. } = told;
+    if !is_for_machines(parts) {
+        return reply::problem(status, code, detail);
+    }
+    let kind = Some(problem::kind(&issuer(front, parts), code));
+    let request_id = Some(request_id(parts, front).to_string());
+    reply::problem_of(status, reply::Wrong { kind, title, code, detail, request_id })
+}
+
+/// Of the project that is asked for, whether there is one or not.
+fn issuer(front: &Front, parts: &Parts) -> String {
+    let origin = &front.broker.origin;
+    let slug = parts.extensions.get::<ProjectSlug>().map(|slug| slug.0.as_str());
+    let plain = |slug: &&str| {
+        slug.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+    };
+    slug.filter(plain).map_or_else(|| origin.clone(), |slug| format!("{origin}/p/{slug}"))
 }
 
 /// What took too long is told in the protocol's words where a client waits for those (RFC 6749, section 5.2).
@@ -99,7 +126,13 @@ pub fn failed(front: &Front, parts: &Parts, request: RequestId) -> Response {
     if speaks_oauth(parts.uri.path()) {
         return cors::told_anybody(parts, reply::oauth_error(status, &OAuthError::server_error(detail)));
     }
-    let told = Told { status, problem: Problem::Fault, code: "server_error", detail: &detail };
+    let told = Told {
+        status,
+        problem: Problem::Fault,
+        code: "server_error",
+        title: "Our own failure",
+        detail: &detail,
+    };
     cors::told_anybody(parts, answer(front, parts, told))
 }
 

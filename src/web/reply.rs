@@ -1,10 +1,11 @@
 //! How a visitor is answered.
 
 use axum::Json;
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::IntoResponse;
 pub use axum::response::Response;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::keys::keyring::KeyError;
@@ -87,10 +88,10 @@ pub fn html_framing(
         headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     }
     headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
-    // Whoever is not let in is told how one is (RFC 9110, section 11.6.1): by the cookie of whoever signs in. Browsers ask for
-    // no password then, and show the page.
+    // Whoever is not let in is told how one is (RFC 9110, section 11.6.1): by a token of an identity provider. Of the registered
+    // schemes it is the one for which browsers ask nobody for a password: they show the page.
     if status == StatusCode::UNAUTHORIZED {
-        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Cookie realm=\"sign-in\""));
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"sign-in\""));
     }
     no_store(headers);
     response
@@ -121,10 +122,78 @@ pub fn oauth_error_with(status: StatusCode, error: &OAuthError, more: Value) -> 
     response
 }
 
+/// An answer that can be given once more: all of it but the cookies.
+#[derive(Clone, Deserialize, Serialize)]
+pub struct Kept {
+    status: u16,
+    headers: Vec<(String, String)>,
+    body: String,
+}
+
+impl Kept {
+    /// The longest body that is kept, in bytes.
+    const LONGEST: usize = 64 * 1024;
+
+    /// Of this answer, which is handed back. Nothing: it is too long, or none of words.
+    pub async fn of(response: Response) -> (Response, Option<Self>) {
+        let (parts, body) = response.into_parts();
+        let longest = u64::try_from(Self::LONGEST).unwrap_or_default();
+        if body.size_hint().upper().is_none_or(|length| length > longest) {
+            return (Response::from_parts(parts, body), None);
+        }
+        let Ok(bytes) = axum::body::to_bytes(body, Self::LONGEST).await else {
+            return (StatusCode::INTERNAL_SERVER_ERROR.into_response(), None);
+        };
+        let text = |(name, value): (&HeaderName, &HeaderValue)| {
+            Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
+        };
+        let told = parts.headers.iter().filter(|(name, _)| *name != header::SET_COOKIE);
+        let headers = told.filter_map(text).collect();
+        let kept = String::from_utf8(bytes.to_vec()).ok();
+        let kept = kept.map(|body| Self { status: parts.status.as_u16(), headers, body });
+        (Response::from_parts(parts, Body::from(bytes)), kept)
+    }
+
+    pub fn again(&self) -> Response {
+        let mut response = Response::new(Body::from(self.body.clone()));
+        *response.status_mut() = StatusCode::from_u16(self.status).unwrap_or(StatusCode::FORBIDDEN);
+        for (name, value) in &self.headers {
+            if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+                response.headers_mut().append(name, value);
+            }
+        }
+        response
+    }
+
+    /// Where it leads, if it does.
+    pub fn location(&self) -> Option<&str> {
+        let found = self.headers.iter().find(|(name, _)| name == header::LOCATION.as_str());
+        found.map(|(_, value)| value.as_str())
+    }
+}
+
 /// A problem for machines (RFC 9457).
 pub fn problem(status: StatusCode, code: &str, detail: &str) -> Response {
     let title = status.canonical_reason().unwrap_or_default();
-    let body = json!({ "title": title, "status": status.as_u16(), "code": code, "detail": detail });
+    problem_of(status, Wrong { kind: None, title, code, detail, request_id: None })
+}
+
+/// What a problem says that is no operation's of the administration API.
+#[derive(Clone, Debug, Serialize)]
+pub struct Wrong<'a> {
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    pub title: &'a str,
+    pub code: &'a str,
+    pub detail: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+}
+
+/// The same, with what it is called and in which request it was.
+pub fn problem_of(status: StatusCode, wrong: Wrong<'_>) -> Response {
+    let mut body = json!(wrong);
+    body["status"] = status.as_u16().into();
     let mut response = Response::new(Body::from(body.to_string()));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
@@ -142,3 +211,20 @@ pub const COMMON_HEADERS: [(HeaderName, HeaderValue); 4] = [
     ),
     (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),
 ];
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[tokio::test]
+    async fn h25_an_answer_is_handed_back_whole_whether_it_is_kept_or_not() {
+        for (length, is_kept) in [(0, true), (Kept::LONGEST, true), (Kept::LONGEST + 1, false)] {
+            let (response, kept) =
+                Kept::of((StatusCode::FORBIDDEN, "x".repeat(length)).into_response()).await;
+            assert_eq!((response.status(), kept.is_some()), (StatusCode::FORBIDDEN, is_kept), "{length}");
+            let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
+            assert_eq!(body.len(), length);
+        }
+    }
+}

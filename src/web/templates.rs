@@ -32,9 +32,9 @@ pub use monogram::drawn;
 pub use page::{
     About, AcceptedPage, BeforehandPage, Choice, ChooserPage, ConsentPage, DeviceAnsweredPage, DevicePage,
     Disclosed, EmailPage, ErrorPage, Field, Href, ImagePath, InvitationPage, LetInPage, MethodButton,
-    OnwardForm, OnwardPage, OrganizationsPage, Page, Problem, ProblemRow, ProblemsPage, ReferenceMember,
-    ReferenceOperation, ReferencePage, ReferenceRoom, ReferenceShape, SEARCH_ABOVE, Search, SignOutPage,
-    SignedOutPage, Told, TrialPage, TriedPage, WelcomePage, Why, Within,
+    OnwardForm, OnwardPage, OrganizationsPage, OwnerName, Page, Problem, ProblemRow, ProblemsPage,
+    ReferenceMember, ReferenceOperation, ReferencePage, ReferenceRoom, ReferenceShape, SEARCH_ABOVE, Search,
+    SignOutPage, SignedOutPage, Told, TrialPage, TriedPage, WelcomePage, Why, Within,
 };
 
 /// Why a page cannot be made.

@@ -15,7 +15,7 @@ use super::front::Front;
 use super::language::{self, Language};
 use super::lost::{self, Told};
 use super::reply::{self, Fault};
-use super::templates::{Brand, ErrorPage, Href, Page, Problem};
+use super::templates::{Brand, ErrorPage, Page, Problem};
 use crate::broker::Broker;
 use crate::foundation::id::{ConnectionId, FlowId, OrganizationId, RequestId};
 use crate::keys::keyring::KeyError;
@@ -100,16 +100,7 @@ impl Visitor {
 
     /// A path of this project's, as seen from outside.
     pub fn path(&self, path: &str) -> String {
-        if self.project.slug == DEFAULT_SLUG {
-            path.to_owned()
-        } else {
-            format!("/p/{}{path}", self.project.slug)
-        }
-    }
-
-    /// "Use another account" where no login is under way: people sign in for themselves.
-    pub fn another_account(&self) -> Option<Href> {
-        Href::parse(&self.path("/account/sign-in?another=yes"))
+        self.project.path(path)
     }
 
     pub fn language(&self, ui_locales: Option<&str>) -> Language {

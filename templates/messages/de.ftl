@@ -17,6 +17,7 @@ button-return = Zurück zu { $application }
 footer-support = Hilfe
 footer-privacy = Datenschutz
 about-policy = Datenschutzerklärung von { $application }
+about-owner = { $application } ist eine Anwendung von { $organization }, nicht von denen, die diese Anmeldung betreiben.
 about-terms = Nutzungsbedingungen von { $application }
 paging-label = Seiten
 paging-previous = Zurück
@@ -119,8 +120,14 @@ error-id = Kennung für Rückfragen:
 error-step_taken-title = Ihre Anmeldung geht weiter
 error-step_taken-text = Was Sie gerade gesendet haben, gehörte nicht zu dem Schritt, an dem Sie sind: Er ist schon getan, oder die Seite war veraltet.
 error-step_taken-next = Machen Sie dort weiter, wo Ihre Anmeldung steht.
+error-still_running-title = Ihre Anmeldung läuft noch
+error-still_running-text = Die Anmeldung Ihres Unternehmens hat uns noch nicht geantwortet.
+error-still_running-next = Warten Sie einen Moment und machen Sie dann weiter.
+error-already_ended-title = Ihre Anmeldung ist schon abgeschlossen
+error-already_ended-text = Sie war zu Ende, bevor das zählen konnte, was Sie gerade gedrückt haben. Die Anwendung weiß davon vielleicht schon.
+error-already_ended-next = Gehen Sie zurück zur Anwendung. Wenn Sie etwas anderes wollen, melden Sie sich von dort noch einmal an.
 error-flow_expired-title = Bitte beginnen Sie neu
-error-flow_expired-text = Diese Anmeldung ist vorbei: Sie ist abgeschlossen, war zu lange offen oder wurde in einem anderen Browser begonnen.
+error-flow_expired-text = Diese Anmeldung ist vorbei: Sie ist abgeschlossen, war zu lange offen, wurde in einem anderen Browser begonnen, oder wir sind inzwischen neu gestartet.
 error-flow_expired-next = Gehen Sie zurück zur Anwendung und melden Sie sich von dort an. Bleiben Sie bis zum Ende in einem Browser.
 
 error-unknown_application-title = Wir kennen diese Anwendung nicht
@@ -212,7 +219,7 @@ error-email_in_use-next = Wenn Ihr Unternehmen mehrere Wege zur Anmeldung hat, n
 
 error-too_many_requests-title = Zu viele Versuche
 error-too_many_requests-text = Es gab in kurzer Zeit viele Versuche. Deshalb legen wir eine kurze Pause ein.
-error-too_many_requests-next = Warten Sie einige Minuten und versuchen Sie es noch einmal.
+error-too_many_requests-next = Warten Sie eine Minute und versuchen Sie es noch einmal. Wenn das zu früh ist, warten Sie etwas länger.
 
 error-trial_over-title = Dieser Link hat ausgedient
 error-trial_over-text = Der Link zum Ausprobieren einer Anmeldung wurde schon benutzt, ist abgelaufen oder nicht vollständig.
@@ -231,7 +238,7 @@ error-fault-text = Es liegt nicht an Ihnen, und an Ihrem Konto hat sich nichts g
 error-fault-next = Versuchen Sie es in einer Minute noch einmal. Dauert es an, nennen Sie bei Rückfragen die Kennung unten.
 
 error-signed_out_elsewhere-title = Sie wurden abgemeldet
-error-signed_out_elsewhere-text = Ihre Sitzung wurde in einem anderen Fenster oder bei Ihrem Unternehmen beendet.
+error-signed_out_elsewhere-text = Ihre Sitzung wurde in einem anderen Fenster oder bei Ihrem Unternehmen beendet, oder hier hat sich jemand anders angemeldet.
 error-signed_out_elsewhere-next = Melden Sie sich noch einmal an, um fortzufahren.
 
 error-sign_out_refused-title = Dieser Verweis meldet Sie nicht ab
@@ -285,13 +292,14 @@ let-in-done-mistake = War es ein Versehen, beenden Sie es hier, und das Gerät i
 consent-eyebrow = Ihre Zustimmung
 consent-title = Darf { $application } von Ihnen erfahren?
 consent-lead-itself = { $application } hat sich hier selbst registriert. Von Ihnen erfährt sie nur, wenn Sie es erlauben, und nur, was hier steht.
+consent-lead-owner = { $application } wird von einem Kunden dieses Dienstes angeboten. Von Ihnen erfährt die Anwendung nur, wenn Sie es erlauben, und nur, was hier steht.
 consent-lead-operator = Wer diesen Dienst betreibt, möchte, dass Sie gefragt werden. { $application } erfährt von Ihnen nur, wenn Sie es erlauben, und nur, was hier steht.
 consent-leads-to = Sie kommen zu
 consent-organization = Sie handeln für
 consent-told = Sie erfährt
 consent-claims = was Ihr Identitätsanbieter außerdem von Ihnen sagt:
 consent-audiences = Sie darf Ihr Konto nutzen bei
-consent-manages = diesem Dienst selbst: Dort darf sie, was Sie für die Organisation dürfen, für die Sie handeln
+consent-manages = diesem Dienst selbst: Dort darf sie, was Sie für die Organisation dürfen, für die Sie handeln, aber keine Schlüssel, Rollen, Anwendungen oder Delegationen anlegen
 consent-scope-openid = einen Namen für Sie, der gleich bleibt
 consent-scope-profile = Ihren Namen, Ihre Sprache und wann sich Ihr Profil geändert hat
 consent-scope-email = Ihre E-Mail-Adresse
@@ -389,10 +397,45 @@ mail-connection_failing-title = Die Verbindung { $thing } braucht Sie
 mail-connection_failing-text = Seit neue Einstellungen einer Verbindung gelten, wurden Anmeldungen bei { $organization } mehrmals abgelehnt, und niemand ist über sie hereingekommen. Ob den früheren Einstellungen noch zu trauen ist, können nur Sie sagen; deshalb kommen sie nicht von selbst zurück.
 mail-connection_failing-next = Wenn Sie den früheren Einstellungen noch trauen, nehmen Sie die Verbindung zurück. Wurde ein Schlüssel ersetzt, weil er gestohlen sein könnte, dann nicht: Berichtigen Sie stattdessen die neuen Einstellungen.
 
+mail-metadata_ending-subject = Anmeldungen bei { $organization } enden bald, wenn Metadaten nicht erneuert werden
+mail-metadata_ending-title = Die Metadaten von { $thing } laufen bald ab
+mail-metadata_ending-text = Der Identitätsanbieter dieser Verbindung sagt, wie lange seinen Metadaten zu trauen ist. Diese Zeit ist fast vorbei, und neuere sind nicht veröffentlicht. Danach kann sich über sie niemand mehr bei { $organization } anmelden.
+mail-metadata_ending-next = Bitten Sie den Betreiber des Identitätsanbieters, die Metadaten an ihrer Adresse zu erneuern, oder geben Sie sie der Verbindung als Dokument.
+
+mail-metadata_offered-subject = Ein Identitätsanbieter von { $organization } sagt Neues von sich
+mail-metadata_offered-title = Sehen Sie die Metadaten von { $thing } an
+mail-metadata_offered-text = Die Metadaten an der Adresse dieser Verbindung sind jetzt andere: Sie nennen andere Zertifikate oder Adressen. Niemand, dessen Wort gilt, hat das unterschrieben; geändert haben kann es jeder, der an diese Adresse schreiben kann. Nichts davon gilt, bis es jemand angesehen hat, und Anmeldungen bei { $organization } gehen weiter wie bisher.
+mail-metadata_offered-next = Fragen Sie den Betreiber des Identitätsanbieters auf einem Weg, den Sie kennen, ob die neuen Zertifikate seine sind. Wenn ja, lassen Sie die Verbindung ihre Metadaten neu lesen; sonst scheitern Anmeldungen, sobald der Identitätsanbieter sie verwendet.
+
 mail-api_keys_revoked-subject = API-Schlüssel von { $organization } sind erloschen
 mail-api_keys_revoked-title = Die API-Schlüssel { $thing } gelten nicht mehr
 mail-api_keys_revoked-text = Wer sie angelegt hat, gehört nicht mehr zu { $organization }. Damit enden auch diese Schlüssel.
 mail-api_keys_revoked-next = Wenn noch etwas einen solchen Schlüssel braucht, legen Sie einen neuen an.
+
+mail-delegation_active-subject = Menschen von { $thing } dürfen für { $organization } handeln
+mail-delegation_active-title = { $thing } und { $organization } haben eine Vertretung vereinbart
+mail-delegation_active-text = Vom ersten bis zum letzten Tag der Vertretung dürfen Menschen von { $thing } für { $organization } handeln: mit den Rollen, die sie nennt, und mit keinen anderen.
+mail-delegation_active-next = Wenn das bei Ihnen niemand gewollt hat, widerrufen Sie die Vertretung sofort. Das können beide Organisationen.
+
+mail-delegation_changed-subject = Die Vertretung von { $organization } durch { $thing } hat sich geändert
+mail-delegation_changed-title = Die Vertretung von { $organization } durch { $thing } braucht Ihre Zustimmung
+mail-delegation_changed-text = Sie ist nicht mehr die, der beide Organisationen zugestimmt haben. Bis sie das tun, handelt niemand von { $thing } für { $organization }.
+mail-delegation_changed-next = Lesen Sie sie dort, wo Sie Vertretungen verwalten, und stimmen Sie zu, wenn Sie einverstanden sind.
+
+mail-delegation_paused-subject = Die Vertretung von { $organization } durch { $thing } ruht
+mail-delegation_paused-title = Vorerst handelt niemand von { $thing } für { $organization }
+mail-delegation_paused-text = Die Vertretung ruht, bis sie von derselben Seite fortgesetzt wird, die sie angehalten hat.
+mail-delegation_paused-next = Wo Sie Vertretungen verwalten, steht, wer sie angehalten hat.
+
+mail-delegation_resumed-subject = Menschen von { $thing } dürfen wieder für { $organization } handeln
+mail-delegation_resumed-title = Die Vertretung von { $organization } durch { $thing } gilt wieder
+mail-delegation_resumed-text = Sie ruht nicht mehr. Vom ersten bis zum letzten Tag der Vertretung dürfen Menschen von { $thing } für { $organization } handeln.
+mail-delegation_resumed-next = Wenn das bei Ihnen niemand gewollt hat, halten Sie die Vertretung an oder widerrufen Sie sie. Das können beide Organisationen.
+
+mail-delegation_revoked-subject = Die Vertretung von { $organization } durch { $thing } ist widerrufen
+mail-delegation_revoked-title = Niemand von { $thing } handelt mehr für { $organization }
+mail-delegation_revoked-text = Die Vertretung ist endgültig widerrufen. Was Menschen dadurch hatten, ist damit erloschen.
+mail-delegation_revoked-next = Wenn Sie weiter zusammenarbeiten, schlagen Sie eine neue vor.
 
 mail-organization_deleted-subject = { $organization } wird gelöscht
 mail-organization_deleted-title = { $organization } wurde gelöscht

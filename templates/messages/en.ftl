@@ -17,6 +17,7 @@ button-return = Return to { $application }
 footer-support = Help
 footer-privacy = Privacy
 about-policy = Privacy policy of { $application }
+about-owner = { $application } is an application of { $organization }, not of whoever runs this sign-in.
 about-terms = Terms of { $application }
 paging-label = Pages
 paging-previous = Previous
@@ -119,8 +120,14 @@ error-id = Reference, if you ask for help:
 error-step_taken-title = Your sign-in goes on
 error-step_taken-text = What you have just sent was not for the step that you are at: that one has been taken already, or the page was an old one.
 error-step_taken-next = Continue where your sign-in stands.
+error-still_running-title = Your sign-in is still running
+error-still_running-text = Your company’s sign-in has not answered us yet.
+error-still_running-next = Wait a moment, then continue.
+error-already_ended-title = Your sign-in has already ended
+error-already_ended-text = It came to its end before what you have just pressed could count. The application may have been told of that already.
+error-already_ended-next = Go back to the application. If you want something else, sign in from there once more.
 error-flow_expired-title = Please start again
-error-flow_expired-text = This sign-in is over: it has come to its end, it was open for too long, or it was started in another browser.
+error-flow_expired-text = This sign-in is over: it has come to its end, it was open for too long, it was started in another browser, or we have been restarted meanwhile.
 error-flow_expired-next = Go back to the application and sign in from there. Keep to one browser until you are in.
 
 error-unknown_application-title = We do not know this application
@@ -212,7 +219,7 @@ error-email_in_use-next = If your company has more than one way to sign in, go t
 
 error-too_many_requests-title = Too many attempts
 error-too_many_requests-text = There have been many attempts in a short time, so we are taking a short break.
-error-too_many_requests-next = Wait a few minutes and try again.
+error-too_many_requests-next = Wait a minute and try again. If that is too soon, wait a little longer.
 
 error-trial_over-title = This link has done its work
 error-trial_over-text = The link to try a sign-in has been used, has run out, or is not complete.
@@ -231,7 +238,7 @@ error-fault-text = This is not your fault, and nothing about your account has ch
 error-fault-next = Try again in a minute. If it lasts, quote the reference below when you ask for help.
 
 error-signed_out_elsewhere-title = You have been signed out
-error-signed_out_elsewhere-text = Your session ended, here in another window or at your company.
+error-signed_out_elsewhere-text = Your session ended, here in another window or at your company, or somebody else has signed in here.
 error-signed_out_elsewhere-next = Sign in again to go on.
 
 error-sign_out_refused-title = This link does not sign you out
@@ -285,13 +292,14 @@ let-in-done-mistake = If this was a mistake, end it here, and the device is out:
 consent-eyebrow = Your consent
 consent-title = May { $application } be told of you?
 consent-lead-itself = { $application } registered itself here. It is told of you only if you allow it, and only what stands here.
+consent-lead-owner = A customer of this service offers { $application }. It is told of you only if you allow it, and only what stands here.
 consent-lead-operator = Whoever runs this service wants you to be asked. { $application } is told of you only if you allow it, and only what stands here.
 consent-leads-to = You go on to
 consent-organization = You act for
 consent-told = It is told
 consent-claims = what your identity provider says of you besides:
 consent-audiences = It may use your account at
-consent-manages = this service itself: there it may do what you may, for the organization that you act for
+consent-manages = this service itself: there it may do what you may, for the organization that you act for, but make no keys, roles, applications or delegations
 consent-scope-openid = a name for you that stays the same
 consent-scope-profile = your name and language, and when your profile changed
 consent-scope-email = your email address
@@ -389,10 +397,45 @@ mail-connection_failing-title = The connection { $thing } needs you
 mail-connection_failing-text = Since new settings of a connection are active, sign-ins to { $organization } have been refused several times, and nobody has come in by it. Whether its former settings may still be trusted is yours to say, so they do not come back by themselves.
 mail-connection_failing-next = If you still trust the former settings, roll the connection back. If a key was replaced because it may be stolen, do not: correct the new settings instead.
 
+mail-metadata_ending-subject = Sign-ins to { $organization } end soon, unless metadata is renewed
+mail-metadata_ending-title = The metadata of { $thing } is about to run out
+mail-metadata_ending-text = The identity provider of this connection says of itself how long its metadata may be believed. That time is nearly over, and nothing newer has been published. Afterwards nobody can sign in to { $organization } by it.
+mail-metadata_ending-next = Ask whoever runs the identity provider to renew the metadata at its address, or give it to the connection as a document.
+
+mail-metadata_offered-subject = An identity provider of { $organization } says something new of itself
+mail-metadata_offered-title = Look at the metadata of { $thing }
+mail-metadata_offered-text = The metadata at the address of this connection is different now: it has other certificates or addresses. Nobody whose word is trusted has signed that, so whoever can write to the address may have changed it. Nothing of it counts until somebody has looked, and people go on signing in to { $organization } as before.
+mail-metadata_offered-next = Ask whoever runs the identity provider, by a way that you know, whether the new certificates are theirs. If they are, have the connection read its metadata again; otherwise sign-ins fail once the identity provider uses them.
+
 mail-api_keys_revoked-subject = API keys of { $organization } have ended
 mail-api_keys_revoked-title = The API keys { $thing } do not work any more
 mail-api_keys_revoked-text = Whoever made them was removed from { $organization }, or has left it. What they made ends with that.
 mail-api_keys_revoked-next = If something still needs such a key, make a new one.
+
+mail-delegation_active-subject = People of { $thing } may act for { $organization }
+mail-delegation_active-title = { $thing } and { $organization } have agreed on a delegation
+mail-delegation_active-text = From its first day to its last, people of { $thing } may act for { $organization }: with the roles that the delegation names, and no others.
+mail-delegation_active-next = If nobody of yours wanted this, revoke the delegation at once: either organization can.
+
+mail-delegation_changed-subject = The delegation from { $thing } to { $organization } has changed
+mail-delegation_changed-title = The delegation from { $thing } to { $organization } needs approval
+mail-delegation_changed-text = It is not what both organizations have approved any more. Until they do, nobody of { $thing } acts for { $organization }.
+mail-delegation_changed-next = Read it where you manage delegations, and approve it if you agree.
+
+mail-delegation_paused-subject = The delegation from { $thing } to { $organization } is paused
+mail-delegation_paused-title = Nobody of { $thing } acts for { $organization } for now
+mail-delegation_paused-text = The delegation is paused. It stays so until whoever paused it resumes it.
+mail-delegation_paused-next = Where you manage delegations you see who paused it.
+
+mail-delegation_resumed-subject = People of { $thing } may act for { $organization } again
+mail-delegation_resumed-title = The delegation from { $thing } to { $organization } counts again
+mail-delegation_resumed-text = Its pause is over. From its first day to its last, people of { $thing } may act for { $organization }.
+mail-delegation_resumed-next = If nobody of yours wanted this, pause or revoke the delegation: either organization can.
+
+mail-delegation_revoked-subject = The delegation from { $thing } to { $organization } is revoked
+mail-delegation_revoked-title = Nobody of { $thing } acts for { $organization } any more
+mail-delegation_revoked-text = The delegation is revoked for good, and what people held by it has ended with it.
+mail-delegation_revoked-next = If you still work together, propose another one.
 
 mail-organization_deleted-subject = { $organization } is to be deleted
 mail-organization_deleted-title = { $organization } has been deleted

@@ -266,7 +266,8 @@ pub fn rust_files(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     let mut found = Vec::new();
     for path in entries.map(|entry| entry.unwrap().path()) {
-        if path.is_dir() && !path.ends_with("node_modules") {
+        // What is fuzzed is a package of its own.
+        if path.is_dir() && !path.ends_with("node_modules") && !path.join("Cargo.toml").exists() {
             found.extend(rust_files(&path));
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             found.push(path);

@@ -101,13 +101,18 @@ async fn c02_h01_connections_write_is_not_enough_to_become_an_owner() {
         }
 
         // An owner makes it live who has just proved who they are, and no other one.
-        fine(admin.patch(&path, mine(&house)).await);
+        let draft = fine(admin.patch(&path, mine(&house)).await)["draft"]["version"].clone();
         house.execute("UPDATE sessions SET authenticated_at = authenticated_at - 301000").await;
         let before = house.before().await;
         refused(&owner.post(&activate, forced.clone()).await, "reauthentication_required");
         house.refused(&before, "reauthentication_required").await;
         house.execute("UPDATE sessions SET authenticated_at = authenticated_at + 301000").await;
-        fine(owner.post(&activate, forced.clone()).await);
+        // Nor does who answers for what somebody else has drafted without saying that they have read it.
+        let before = house.before().await;
+        let unread = owner.post(&activate, forced.clone()).await;
+        assert_eq!((unread.status.as_u16(), &unread.json()["code"]), (428, &json!("draft_unread")));
+        house.refused(&before, "draft_unread").await;
+        fine(owner.post(&activate, json!({"force": true, "version": draft})).await);
 
         // To bring another one back, or the same one, is to say whom to believe, too.
         for api in [&admin, &key] {

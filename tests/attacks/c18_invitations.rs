@@ -1,10 +1,14 @@
 //! C18: invitations are forged, taken by somebody else, or give more than whoever invited may still give. H05: who was
 //! removed comes back by an old one.
 
+use behalf::foundation::email::Email;
+use behalf::model::membership::MembershipKind;
+use behalf::store::durable::memberships::{self, Expected};
 use reqwest::Method;
 use serde_json::json;
 
 use crate::house::api::Api;
+use crate::house::application::{Application, Person};
 use crate::house::broker::{Engine, House};
 use crate::house::lying_idp::Says;
 use crate::house::visitor::Answer;
@@ -198,5 +202,59 @@ async fn c18_what_an_inviter_may_by_a_rule_counts_for_as_long_as_the_rule_and_th
         house.idp_a.says(Says::truth().claim("groups", "[\"it\"]"));
         Api::person(&house, "dan@a.test", "org-a").await;
         assert_eq!(accepts(&bob, &token).await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn h05_s1_r09_an_invitation_of_before_gives_nobody_back_what_was_taken_from_them_since() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        let ann = Api::person(&house, "ann@a.test", "org-a").await;
+        let token = invites(&ann, "new@a.test", "admin").await;
+        house.turn_clock(1);
+        let new = Api::person(&house, "new@a.test", "org-a").await;
+        let role = format!("/organizations/org-a/members/{}/role", house.user("new@a.test").await);
+        for name in ["admin", "member"] {
+            house.turn_clock(1);
+            let given = ann.patch(&role, json!({"role": name})).await;
+            assert_eq!(given.status, 200, "{}", given.body);
+        }
+        let before = house.before().await;
+        assert_eq!(code(&accepts(&new, &token).await), "already_member");
+        house.refused(&before, "already_member").await;
+    }
+}
+
+/// Nor does a place that was kept for them.
+#[tokio::test]
+async fn h05_s1_r09_a_place_of_before_gives_nobody_back_what_was_taken_from_them_since() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        let ann = Api::person(&house, "ann@a.test", "org-a").await;
+        Api::person(&house, "new@a.test", "org-a").await;
+        Api::person(&house, "two@a.test", "org-a").await;
+        let project = house.text("SELECT project_id FROM users LIMIT 1").await.unwrap().parse().unwrap();
+        let organization_id = house.organization("org-a").await.parse().unwrap();
+        for email in ["new@a.test", "two@a.test"] {
+            let (email, roles, now) =
+                (Email::parse(email).unwrap(), vec!["admin".to_owned()], house.broker.now());
+            let place = Expected { organization_id, email, kind: MembershipKind::Home, roles, used_by: None };
+            let kept =
+                house.broker.db.write(async move |tx| memberships::expect(tx, project, &place, now).await);
+            kept.await.unwrap();
+        }
+        house.turn_clock(1);
+        let role = format!("/organizations/org-a/members/{}/role", house.user("new@a.test").await);
+        for name in ["admin", "member"] {
+            assert_eq!(ann.patch(&role, json!({"role": name})).await.status, 200);
+        }
+        for (email, roles) in [("new@a.test", "[\"member\"]"), ("two@a.test", "[\"admin\"]")] {
+            Person::new(email)
+                .follows(&Application::rp1(&house).asks().with("login_hint", email))
+                .await
+                .code();
+            let held = format!("SELECT roles FROM memberships WHERE user_id = '{}'", house.user(email).await);
+            assert_eq!(house.text(&held).await.as_deref(), Some(roles), "{email}");
+        }
     }
 }

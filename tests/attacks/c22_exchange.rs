@@ -137,6 +137,47 @@ async fn c22_who_switches_by_an_exchange_gets_a_token_for_the_other_organization
 }
 
 #[tokio::test]
+async fn m02_c22_an_exchange_compares_what_is_named_in_two_ways_for_nobody_but_whose_it_is() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let house = plan(Plan::on(engine)).build().await;
+        let (a, b) = (house.organization("org-a").await, house.organization("org-b").await);
+        let nobodys = "org_0000000000000000000000zzzz".to_owned();
+        let rp1 = Application::rp1(&house);
+        let (_, of_a) = tokens(&house, "ann@a.test").await;
+        let disagreement = (400, json!("invalid_request"));
+        let foreign = (403, json!("access_denied"));
+        for (id, slug, told) in [
+            (&a, "org-b", &disagreement),
+            (&a, "nowhere", &disagreement),
+            (&b, "org-a", &disagreement),
+            (&nobodys, "org-a", &disagreement),
+            (&b, "org-b", &foreign),
+            (&b, "nowhere", &foreign),
+            (&nobodys, "org-b", &foreign),
+        ] {
+            let before = house.before().await;
+            let both = exchanges(&rp1, &of_a.access_token).with("organization_id", id);
+            let answer = both.with("organization", slug).send().await;
+            assert_eq!(&error(&answer), told, "{id} {slug}: {}", answer.body);
+            house.unchanged(&before).await;
+        }
+        // One that the application is not open to is nothing to it, whoever acts for that: con belongs to both.
+        let (_, of_con) = tokens(&house, "con@a.test").await;
+        let operator = Api::operator(&house).await;
+        let id = house.text("SELECT id FROM applications WHERE client_id = 'rp1'").await.unwrap();
+        let opened =
+            operator.patch(&format!("/applications/{id}"), json!({"organizations": ["org-a"]})).await;
+        assert_eq!(opened.status, 200, "{}", opened.body);
+        for id in [&b, &nobodys] {
+            let both = exchanges(&rp1, &of_con.access_token).with("organization_id", id);
+            assert_eq!(error(&both.with("organization", "org-b").send().await), foreign, "{id}");
+        }
+        let both = exchanges(&rp1, &of_con.access_token).with("organization_id", &b);
+        assert_eq!(error(&both.with("organization", "nowhere").send().await), foreign);
+    }
+}
+
+#[tokio::test]
 async fn c22_an_exchange_may_ask_for_less_and_never_for_more() {
     let house = plan(Plan::default()).build().await;
     let rp1 = Application::rp1(&house);

@@ -255,7 +255,8 @@ async fn h01_h07_whoever_comes_is_given_nothing_that_has_come_to_administer() {
         };
         assert_eq!(comes("one@a.test").await, json!(["helper"]));
         let administers = json!({"permissions": ["members:read", "members:write"]});
-        assert_eq!(operator.patch(&role, administers).await.status, 200);
+        let broadened = operator.patch(&role, administers).await;
+        assert_eq!(broadened.status, 200, "{}", broadened.body);
         assert_eq!(comes("two@a.test").await, json!(["member"]), "judged when it takes effect");
         assert_eq!(house.events_of("organization.member.roles_left_out").await, 1);
 

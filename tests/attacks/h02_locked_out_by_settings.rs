@@ -105,6 +105,29 @@ async fn h02_s3_30_the_project_shuts_no_way_by_which_alone_the_owners_of_an_orga
 }
 
 #[tokio::test]
+async fn h02_s1_w6_the_project_does_not_do_without_organizations_whose_owners_could_not_turn_that_back() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        let operator = Api::operator(&house).await;
+        let off = json!({"organizations": "off"});
+        Api::person(&house, "ann@a.test", "org-a").await;
+        let missing = "organizations_of_the_project";
+        let refused = locks_out(&house, &operator, "/project/policy", off.clone(), missing).await;
+        assert_eq!(refused.json()["organization"], "org-a");
+        assert_eq!(refused.json()["left"], json!([]), "{}", refused.body);
+        let slug = "slug = \"default\"\n";
+        let file = house.file.replacen(slug, &format!("{slug}organizations = \"off\"\n"), 1);
+        let told = format!("organization org-a: no owner can sign in any more (missing: {missing})");
+        assert_eq!(house.reports(&file, Mode::Plan).await.warnings, [told]);
+        let forced = operator.patch("/project/policy?force=true", off).await;
+        assert_eq!(forced.status, 200, "{}", forced.body);
+        // What brings them back is nothing to insist on.
+        let back = operator.patch("/project/policy", json!({"organizations": "optional"})).await;
+        assert_eq!(back.status, 200, "{}", back.body);
+    }
+}
+
+#[tokio::test]
 async fn h02_s1_p7_no_role_that_every_organization_has_locks_the_owners_of_one_out() {
     for engine in ENGINES {
         let house = House::on(engine).await;

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::house::api::Api;
 use crate::house::broker::{Engine, House};
+use crate::house::lying_idp::Says;
 use crate::house::visitor::Answer;
 
 const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
@@ -240,5 +241,46 @@ async fn h05_a_secret_of_a_key_works_for_as_long_as_whoever_has_read_it_may_what
         let trail = house.audit().await;
         let ended: Vec<_> = trail.iter().filter(|event| event.action == "api_key.secret_ended").collect();
         assert_eq!((ended.len(), &ended[0].detail["name"]), (1, &json!("shared")));
+    }
+}
+
+/// What a provider says of its people counts as long as anybody hears it.
+#[tokio::test]
+async fn h05_s1_p7_what_somebody_has_by_a_rule_they_neither_keep_nor_leave_to_a_key() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        let ann = Api::person(&house, "ann@a.test", "org-a").await;
+        let rule = json!({
+            "connection_id": house.connection("ca").await, "claim": "groups", "operator": "contains", "value": "it",
+            "role": "admin",
+        });
+        fine(ann.post("/organizations/org-a/role-rules", rule).await);
+        house.idp_a.says(Says::truth().claim("groups", "[\"it\"]"));
+        let con = Api::person(&house, "con@a.test", "org-a").await;
+        house.idp_a.says(Says::truth());
+        let key = key_of_con(&house, &con).await;
+        let members = "/organizations/org-a/members";
+        fine(key.get(members).await);
+        // It is not theirs to make their own.
+        let role = format!("{members}/{}/role", house.user("con@a.test").await);
+        for roles in [json!({"role": "admin"}), json!({"roles": ["member", "admin"]})] {
+            let before = house.before().await;
+            refused(&con.patch(&role, roles).await, "role_ceiling");
+            house.refused(&before, "role_ceiling").await;
+        }
+        // Nobody has said it for 30 days.
+        let days = |many: i64| {
+            format!("UPDATE identities SET last_login_at = last_login_at - {}", many * 86_400_000)
+        };
+        house.execute(&days(29)).await;
+        fine(key.get(members).await);
+        house.execute(&days(2)).await;
+        let before = house.before().await;
+        refused(&key.get(members).await, "permission_missing");
+        house.refused(&before, "permission_missing").await;
+        fine(key.get("/organizations/org-a").await);
+        // What they hold themselves they have.
+        fine(ann.patch(&role, json!({"role": "admin"})).await);
+        fine(key.get(members).await);
     }
 }

@@ -30,6 +30,16 @@ async fn lets_join(house: &House, rule: Value) -> Api {
     operator
 }
 
+/// Why nobody joins by the domain of A; the same, alone and in the list.
+async fn halted(api: &Api, house: &House) -> Value {
+    let path = domain_of_a(house).await;
+    let alone = api.get(&path).await.json()["auto_join"]["halted_by"].clone();
+    let listed = api.get("/organizations/org-a/domains").await.json();
+    let of_a = listed["items"].as_array().unwrap().iter().find(|domain| domain["domain"] == "a.test");
+    assert_eq!(of_a.unwrap()["auto_join"]["halted_by"], alone);
+    alone
+}
+
 async fn comes(house: &House, email: &str) -> bool {
     let arrival = Person::new(email).follows(&Application::rp1(house).asks()).await;
     arrival.told_application("code").is_some()
@@ -42,6 +52,11 @@ async fn membership(house: &House, email: &str) -> Option<String> {
          JOIN organizations o ON o.id = m.organization_id WHERE u.email = '{email}' AND o.slug = 'org-a'"
     );
     house.text(&sql).await
+}
+
+/// How sign-ins by the connection of A ended badly.
+async fn refusals(api: &Api, house: &House) -> Value {
+    api.get(&format!("/connections/{}/failures", house.connection("ca").await)).await.json()
 }
 
 /// Why the last one who signed in did not join.
@@ -80,7 +95,7 @@ async fn h07_s1_d5_s1_d6_nobody_joins_by_an_address_until_the_organization_wants
 #[tokio::test]
 async fn h07_s1_d7_s1_d8_s1_d9_shared_mailboxes_aliases_and_contractors_stay_outside() {
     let house = closed(Engine::Sqlite).await;
-    lets_join(&house, json!({"exclude": ["*-ext", "contractor.*", "eve"]})).await;
+    let operator = lets_join(&house, json!({"exclude": ["*-ext", "contractor.*", "eve"]})).await;
     for outside in [
         "info@a.test",
         "Support@a.test",
@@ -90,11 +105,31 @@ async fn h07_s1_d7_s1_d8_s1_d9_shared_mailboxes_aliases_and_contractors_stay_out
         "contractor.dan@a.test",
         "EVE@a.test",
     ] {
+        house.turn_clock(1);
         let before = house.before().await;
         assert!(!comes(&house, outside).await, "{outside}");
-        house.unchanged(&before).await;
+        house.refused(&before, "not_expected").await;
+        // Whoever administers the organization is told who it was, and why.
+        let told = refusals(&operator, &house).await["items"][0].clone();
+        let why = match outside.to_lowercase().as_str() {
+            "info@a.test" | "support@a.test" | "admin+x@a.test" => "role_address",
+            "ann+x@a.test" => "alias",
+            _ => "excluded",
+        };
+        assert_eq!(told["email"].as_str().map(str::to_lowercase), Some(outside.to_lowercase()), "{told}");
+        assert_eq!((&told["auto_join"], &told["reason"]), (&json!(why), &json!("not_expected")), "{told}");
     }
     assert!(comes(&house, "dan@a.test").await && comes(&house, "steve@a.test").await);
+    // Of an address that is nobody's in the organization, nothing is told.
+    house.idp_a.says(Says::that("79", "far@elsewhere.test"));
+    house.turn_clock(1);
+    assert!(!comes(&house, "ann@a.test").await);
+    let told = refusals(&operator, &house).await;
+    assert_eq!(
+        (&told["items"][0]["reason"], &told["items"][0]["email"]),
+        (&json!("email_domain_not_allowed"), &Value::Null)
+    );
+    assert!(!told.to_string().contains("elsewhere"), "{told}");
 }
 
 #[tokio::test]
@@ -136,6 +171,9 @@ async fn h07_when_many_join_in_an_hour_it_pauses_until_somebody_turns_it_on_agai
         let path = domain_of_a(&house).await;
         let view = operator.get(&path).await.json();
         assert_eq!(view["auto_join"]["paused_at"], json!("2026-06-01T09:00:00.000Z"));
+        assert_eq!(view["auto_join"]["halted_by"], json!("paused"));
+        let health = operator.get("/organizations/org-a/health").await.json();
+        assert!(health["checks"].to_string().contains("Nobody joins by a.test: too many came"), "{health}");
         house.turn_clock(7_200);
         assert!(!comes(&house, "late@a.test").await, "an hour alone ends no pause");
         let on = operator.patch(&path, json!({"auto_join": {"enabled": true}})).await;
@@ -149,29 +187,39 @@ async fn h07_s1_d5_a_role_that_has_come_to_administer_something_is_given_to_nobo
     let mut plan = Plan::default().with("jit = \"create_and_join\"", "jit = \"expected_only\"");
     plan = plan.and("\n[role.viewer]\npermissions = [\"reports:read\"]\n");
     let house = plan.build().await;
-    lets_join(&house, json!({"role": "viewer"})).await;
+    let operator = lets_join(&house, json!({"role": "viewer"})).await;
     assert!(comes(&house, "one@a.test").await);
     assert_eq!(membership(&house, "one@a.test").await.as_deref(), Some("auto_join active [\"viewer\"]"));
     house.execute("UPDATE roles SET permissions = '[\"members:write\"]' WHERE name = 'viewer'").await;
     let before = house.before().await;
     assert!(!comes(&house, "two@a.test").await);
-    house.unchanged(&before).await;
+    house.refused(&before, "not_expected").await;
+    let told = refusals(&operator, &house).await["items"][0].clone();
+    assert_eq!((&told["email"], &told["auto_join"]), (&json!("two@a.test"), &json!("role_not_allowed")));
+    house.execute("DELETE FROM roles WHERE name = 'viewer'").await;
+    assert_eq!(halted(&operator, &house).await, json!("role_not_allowed"));
 }
 
 #[tokio::test]
 async fn h07_c16_nobody_joins_by_a_domain_that_is_not_held_routed_and_trusted_now() {
     let house = closed(Engine::Sqlite).await;
     lets_join(&house, json!({})).await;
-    for (off, on) in [
-        ("state = 'lapsed'", "state = 'verified'"),
-        ("routing_since = NULL", "routing_since = 1"),
-        ("trust_since = NULL", "trust_since = 1"),
-        ("auto_join_since = NULL", "auto_join_since = 1"),
+    let operator = Api::operator(&house).await;
+    assert_eq!(halted(&operator, &house).await, Value::Null);
+    for (off, on, why) in [
+        ("state = 'lapsed'", "state = 'verified'", json!("not_verified")),
+        ("routing_since = NULL", "routing_since = 1", json!("not_routed")),
+        ("trust_since = NULL", "trust_since = 1", json!("not_trusted")),
+        ("auto_join_since = NULL", "auto_join_since = 1", Value::Null),
     ] {
         assert_eq!(house.execute(&format!("UPDATE domains SET {off} WHERE name = 'a.test'")).await, 1);
         let before = house.before().await;
         assert!(!comes(&house, "new@a.test").await, "{off}");
         house.unchanged(&before).await;
+        assert_eq!(halted(&operator, &house).await, why, "{off}");
+        let health = operator.get("/organizations/org-a/health").await.json();
+        let told = health["checks"].to_string().contains("Nobody joins by a.test");
+        assert_eq!(told, why.is_string() && off != "state = 'lapsed'", "{off}: {health}");
         house.execute(&format!("UPDATE domains SET {on} WHERE name = 'a.test'")).await;
     }
     assert!(comes(&house, "new@a.test").await);

@@ -149,7 +149,7 @@ fn assertions(scene: &Scene) -> Vec<(&'static str, &'static str, String)> {
             scene.signed_after(|xml| swap(&xml, "nameid-format:persistent", "nameid-format:transient")),
         ),
         (
-            "email_domain_not_allowed",
+            "email_ambiguous",
             "two addresses",
             scene.signed_after(|xml| {
                 after(

@@ -2,8 +2,10 @@
 
 use serde_json::json;
 
+use crate::house::api::Api;
 use crate::house::application::{Application, Person};
-use crate::house::broker::House;
+use crate::house::broker::{House, Plan};
+use crate::house::visitor::Visitor;
 
 #[tokio::test]
 async fn h22_a_challenge_wants_its_verifier_and_a_wrong_one_burns_the_code() {
@@ -72,6 +74,34 @@ async fn h22_a_client_without_a_secret_always_needs_a_challenge() {
     let arrival = Person::new("ann@a.test").follows(&bare).await;
     assert_eq!(arrival.error().0, "invalid_request");
     house.refused(&before, "invalid_request").await;
+}
+
+#[tokio::test]
+async fn h22_a_client_with_a_secret_needs_a_challenge_where_the_operator_says_so() {
+    let uris = "redirect_uris = [\"https://rp1.test/callback\"]\n";
+    let house = Plan::default().with(uris, &format!("{uris}require_pkce = true\n")).build().await;
+    let rp1 = Application::rp1(&house);
+    let bare = rp1.asks().without("code_challenge").without("code_challenge_method");
+    let before = house.before().await;
+    let arrival = Person::new("ann@a.test").follows(&bare).await;
+    assert_eq!(
+        arrival.error(),
+        ("invalid_request".into(), "code_challenge is required for this client".into())
+    );
+    house.refused(&before, "invalid_request").await;
+    let pushed = bare.pushes().send().await;
+    assert_eq!((pushed.status.as_u16(), &pushed.json()["error"]), (400, &json!("invalid_request")));
+    assert_eq!(house.count("pushed_requests").await, 0);
+    let ask = rp1.asks();
+    ask.redeems(&Person::new("ann@a.test").follows(&ask).await).await;
+    // What is asked of one is asked of no other, and not any more once the operator says so.
+    let id = house.text("SELECT id FROM applications WHERE client_id = 'rp1'").await.unwrap();
+    let path = format!("/applications/{id}");
+    let operator = Api::operator(&house).await;
+    assert_eq!(operator.get(&path).await.json()["require_pkce"], json!(true));
+    let freed = operator.patch(&path, json!({ "require_pkce": false })).await;
+    assert_eq!(freed.json()["require_pkce"], json!(false), "{}", freed.body);
+    assert_eq!(Visitor::arrives().get(&bare.url()).await.status, 200);
 }
 
 #[tokio::test]

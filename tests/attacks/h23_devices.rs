@@ -539,12 +539,12 @@ const ENDS: [(&str, &str, &str); 10] = [
     // Active again, but not the same as when the device was let in.
     (
         "UPDATE organizations SET epoch = epoch + 1 WHERE slug = 'org-b'",
-        "organization_inactive",
+        "organization_was_inactive",
         "organization_not_allowed",
     ),
     (
         "UPDATE organizations SET epoch = epoch + 1 WHERE slug = 'org-a'",
-        "delegation_inactive",
+        "organization_was_inactive",
         "organization_not_allowed",
     ),
     (

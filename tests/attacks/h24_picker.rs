@@ -175,3 +175,19 @@ async fn h24_the_picker_says_for_which_application_and_through_whom() {
     }
     assert_eq!(page.choices(), ["A Corporation", "B Corporation"]);
 }
+
+#[tokio::test]
+async fn h24_whoever_signs_out_and_in_again_goes_on_at_their_picker() {
+    let house = House::opens().await;
+    let (mut con, ask, page) = at_the_picker(&house).await;
+    let out = con.browser.get(&format!("{}/logout", house.url)).await;
+    con.browser.submit(&out.form().with("sign_out", "yes")).await;
+    let elsewhere = Application::rp2(&house).asks();
+    assert!(con.follows(&elsewhere).await.is_picker());
+    let tokens = ask.redeems(&con.picks(&ask, &page, "B Corporation").await).await;
+    assert_eq!(tokens.id["org_id"], json!(house.organization("org-b").await));
+    // It is the session that they have now, and not the one that has ended.
+    assert_eq!(house.count("sessions").await, 2);
+    let silent = elsewhere.clone().with("prompt", "none").with("organization", "org-b");
+    assert_eq!(silent.redeems(&con.follows(&silent).await).await.id["sid"], tokens.id["sid"]);
+}

@@ -77,10 +77,17 @@ async fn h25_however_often_somebody_presses_the_application_gets_one_code() {
     let led: BTreeSet<_> = answers.iter().filter_map(|answer| answer.location()).collect();
     let there: Vec<_> = led.iter().filter(|url| url.query_pairs().any(|(name, _)| name == "code")).collect();
     assert_eq!((there.len(), house.events_of("login.code_issued").await), (1, 1), "{led:?}");
-    // Everybody who pressed gets there.
-    for answer in &answers {
-        assert_eq!(answer.status, 303, "{}", answer.body);
+    // Everybody who pressed the same gets there; the others are told that it has ended, and nothing of the code.
+    let won = answers.iter().position(|answer| answer.location().is_some()).unwrap() % 2;
+    for (number, answer) in answers.iter().enumerate() {
+        if number % 2 == won {
+            assert_eq!(answer.status, 303, "{}", answer.body);
+        } else {
+            assert_eq!((answer.status.as_u16(), answer.location()), (403, None), "{}", answer.body);
+            assert!(answer.body.contains("has already ended"), "{}", answer.body);
+        }
     }
+    let form = form.with("choice", &choices[won]);
     // What is kept for them tells nobody else the code.
     let flow: FlowId = form.action.path().split('/').nth(2).unwrap().parse().unwrap();
     let kept = house.broker.ephemeral.get(Kind::FlowEnd, &flow.to_string()).await.unwrap().unwrap();
@@ -89,14 +96,14 @@ async fn h25_however_often_somebody_presses_the_application_gets_one_code() {
         assert!(!kept.windows(text.len()).any(|window| window == text.as_bytes()), "{text}");
     }
     // Whoever has not been told, because they have pressed once more, is told now; nobody else is.
-    let again = con.browser.clone().submit(&form.clone().with("choice", &choices[0])).await;
+    let again = con.browser.clone().submit(&form).await;
     assert_eq!(again.location().as_ref(), Some(there[0]));
     let mut other = Person::new("con@a.test");
     other.follows(&Application::rp1(&house).asks().with("login_hint", "con@a.test")).await;
-    assert_eq!(other.browser.submit(&form.clone().with("choice", &choices[0])).await.status, 403);
-    let told = con.browser.submit(&form.clone().with("choice", &choices[0])).await;
+    assert_eq!(other.browser.submit(&form).await.status, 403);
+    let told = con.browser.submit(&form).await;
     assert_eq!(told.location().as_ref(), Some(there[0]));
-    assert_eq!(con.browser.submit(&form.with("choice", &choices[0])).await.status, 403);
+    assert_eq!(con.browser.submit(&form).await.status, 403);
     assert_eq!(house.events_of("login.code_issued").await, 1);
 }
 
@@ -108,28 +115,34 @@ async fn h25_whoever_chooses_twice_leaves_twice_and_comes_back_from_the_last() {
     let house = Plan::default().with("connections = [\"cb\"]", second).and(other).build().await;
     house.idp_a.says(Says::that("bob-there", "bob@b.test"));
     let (cb, cb2) = (house.connection("cb").await, house.connection("cb2").await);
-    let ask = Application::rp1(&house).asks().with("login_hint", "bob@b.test");
-    for chosen in [[&cb2, &cb2], [&cb, &cb2]] {
+    let ca = house.connection("ca").await;
+    // However they got to the chooser.
+    for (name, value) in [("login_hint", "bob@b.test"), ("domain_hint", "b.test"), ("organization", "org-b")]
+    {
+        let ask = Application::rp1(&house).asks().with(name, value);
+        for chosen in [[&cb2, &cb2], [&cb, &cb2]] {
+            let mut bob = Person::new("bob@b.test");
+            let first = bob.browser.get(&ask.url()).await;
+            let form = bob.walks(&ask, first, |_| false).await.form_with("connection");
+            let mut left = Vec::new();
+            for id in chosen {
+                let away = bob.browser.submit(&form.clone().with("connection", id)).await;
+                assert_eq!(away.status, 303, "{name}: {}", away.body);
+                left.push(away);
+            }
+            let arrival = bob.goes_on(&ask, left.remove(1)).await;
+            assert_eq!(ask.redeems(&arrival).await.id["idp"], json!(cb2), "{name}");
+        }
+        // Nobody gets by that to what was not offered; and they come back from where they were sent all the same.
         let mut bob = Person::new("bob@b.test");
         let first = bob.browser.get(&ask.url()).await;
         let form = bob.walks(&ask, first, |_| false).await.form_with("connection");
-        let mut left = Vec::new();
-        for id in chosen {
-            let away = bob.browser.submit(&form.clone().with("connection", id)).await;
-            assert_eq!(away.status, 303, "{}", away.body);
-            left.push(away);
-        }
-        let arrival = bob.goes_on(&ask, left.remove(1)).await;
-        assert_eq!(ask.redeems(&arrival).await.id["idp"], json!(cb2));
+        let away = bob.browser.submit(&form.clone().with("connection", &cb2)).await;
+        let refused = bob.browser.submit(&form.with("connection", &ca)).await;
+        assert_eq!((refused.status.as_u16(), refused.location()), (403, None), "{name}: {}", refused.body);
+        let arrival = bob.goes_on(&ask, away).await;
+        assert_eq!(ask.redeems(&arrival).await.id["idp"], json!(cb2), "{name}");
     }
-    // Nobody gets by that to what their address does not lead to.
-    let mut bob = Person::new("bob@b.test");
-    let first = bob.browser.get(&ask.url()).await;
-    let form = bob.walks(&ask, first, |_| false).await.form_with("connection");
-    bob.browser.submit(&form.clone().with("connection", &cb)).await;
-    let ca = house.connection("ca").await;
-    let refused = bob.browser.submit(&form.with("connection", &ca)).await;
-    assert_eq!((refused.status.as_u16(), refused.location()), (403, None), "{}", refused.body);
 }
 
 #[tokio::test]

@@ -226,3 +226,81 @@ async fn m02_a_network_may_try_so_many_addresses_a_minute() {
     let answer = eve.browser.submit(&form.with("email", "ann@a.test")).await;
     assert!(answer.location().is_some(), "{}", answer.body);
 }
+
+/// What somebody is told who names an organization by its id and by a word beside it.
+async fn told_of_both(house: &House, person: &mut Person, id: &str, slug: &str) -> (String, String) {
+    let ask = Application::rp1(house).asks().with("organization_id", id).with("organization", slug);
+    let arrival = person.follows(&ask).await;
+    match arrival.told_application("code") {
+        Some(_) => (String::new(), ask.redeems(&arrival).await.id["org_id"].as_str().unwrap().to_owned()),
+        None => arrival.error(),
+    }
+}
+
+#[tokio::test]
+async fn m02_whoever_knows_an_organizations_id_does_not_learn_its_slug() {
+    let house = House::opens().await;
+    let rp1 = Application::rp1(&house);
+    let (a, b) = (house.organization("org-a").await, house.organization("org-b").await);
+    // Before the sign-in the words are not compared, in whichever way they are said.
+    let both = |slug: &str| {
+        [
+            rp1.asks().with("organization_id", &a).with("organization", slug),
+            rp1.asks().with("organization", &a).with("scope", &format!("openid organization:{slug}")),
+        ]
+    };
+    for way in 0..2 {
+        let mut seen = Vec::new();
+        for slug in ["org-a", "org-b", "nowhere"] {
+            let ask = &both(slug)[way];
+            assert_eq!(ask.pushes().send().await.status, 201, "{slug}");
+            seen.push(masked(&Person::new("").browser.get(&ask.url()).await, slug));
+        }
+        assert_eq!((&seen[0], &seen[0]), (&seen[1], &seen[2]));
+        assert!(!seen[0].contains("invalid_request"), "{}", seen[0]);
+    }
+    // Two ids, and two words, are two organizations before anybody looks.
+    let two = rp1.asks().with("organization", &a).with("organization_id", &b);
+    let answer = Person::new("").browser.get(&two.url()).await;
+    assert!(answer.location().unwrap().as_str().contains("error=invalid_request"), "{answer:?}");
+
+    // After it, whoever may act for one of the two is told that they are not one; everybody else, what they would be told of
+    // any organization.
+    let (mut ann, mut bob) = (Person::new("ann@a.test"), Person::new("bob@b.test"));
+    assert_eq!(told_of_both(&house, &mut ann, &a, "org-a").await, (String::new(), a.clone()));
+    let differ = ("invalid_request".to_owned(), "different organizations are asked for".to_owned());
+    for slug in ["org-b", "nowhere"] {
+        assert_eq!(told_of_both(&house, &mut ann, &a, slug).await, differ, "{slug}");
+    }
+    assert_eq!(told_of_both(&house, &mut ann, &b, "org-a").await, differ);
+    bob.follows(&rp1.asks()).await.code();
+    let foreign = told_of_both(&house, &mut bob, &a, "org-a").await;
+    assert_eq!(foreign.0, "access_denied");
+    assert_eq!(told_of_both(&house, &mut bob, &a, "nowhere").await, foreign);
+
+    // So it is at the token endpoint.
+    let nobodys = "org_0000000000000000000000zzzz".to_owned();
+    let tokens = rp1.asks().with("organization", "org-a");
+    let tokens = tokens.redeems(&ann.follows(&tokens).await).await;
+    for (id, slug, status, error) in [
+        (&a, "nowhere", 400, "invalid_request"),
+        (&a, "org-b", 400, "invalid_request"),
+        (&b, "org-a", 400, "invalid_request"),
+        (&nobodys, "org-a", 400, "invalid_request"),
+        (&b, "org-b", 403, "access_denied"),
+        (&b, "nowhere", 403, "access_denied"),
+        (&nobodys, "org-b", 403, "access_denied"),
+        (&a, "org-a", 200, ""),
+    ] {
+        let before = house.before().await;
+        let asked = rp1.refreshes(tokens.refresh()).with("organization_id", id).with("organization", slug);
+        let answer = asked.send().await;
+        let told = answer.json()["error"].as_str().unwrap_or_default().to_owned();
+        assert_eq!((answer.status.as_u16(), told.as_str()), (status, error), "{id} {slug}: {}", answer.body);
+        if status != 200 {
+            house.unchanged(&before).await;
+            let authorized = told_of_both(&house, &mut ann, id, slug).await;
+            assert_eq!(authorized.0, error, "{id} {slug}: as at the authorization endpoint");
+        }
+    }
+}

@@ -18,6 +18,8 @@ use crate::house::visitor::{Answer, Visitor};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Door {
     UserInfo,
+    /// The same by a form.
+    UserInfoForm,
     Api,
     Refresh,
     Code,
@@ -48,8 +50,9 @@ pub(super) enum Door {
     ProvidersRevocation,
 }
 
-pub(super) const DOORS: [Door; 21] = [
+pub(super) const DOORS: [Door; 22] = [
     Door::UserInfo,
+    Door::UserInfoForm,
     Door::Api,
     Door::Refresh,
     Door::Code,
@@ -82,7 +85,7 @@ const TAKE: [(&str, &[Door]); 12] = [
     ("/token", &[Door::Refresh, Door::Code, Door::Device, Door::Exchange, Door::Actor]),
     ("/revoke", &[Door::Revocation]),
     ("/introspect", &[Door::Introspection, Door::Secret, Door::Assertion]),
-    ("/userinfo", &[Door::UserInfo]),
+    ("/userinfo", &[Door::UserInfo, Door::UserInfoForm]),
     ("/register", &[Door::Registration]),
     ("/register/{client_id}", &[Door::Client]),
     ("/oidc/{connection}/global-token-revocation", &[Door::ProvidersRevocation]),
@@ -244,6 +247,10 @@ impl Door {
     ) -> Answer {
         match self {
             Self::UserInfo => by.userinfo(token).await,
+            Self::UserInfoForm => {
+                let url = format!("{}/userinfo", house.url);
+                Visitor::arrives().post_form(&url, &[("access_token", token)]).await
+            }
             Self::Api => {
                 let url = format!("{}/api/v1/session", house.url);
                 let bearer = format!("Bearer {token}");
@@ -314,8 +321,7 @@ impl Door {
     pub(super) fn refuses(self, answer: &Answer, what: &str) {
         let told = format!("{self:?} {what}: {} {}", answer.status, answer.body);
         match self {
-            Self::UserInfo => assert_eq!(answer.status, 401, "{told}"),
-            Self::Api => assert_eq!(answer.status, 401, "{told}"),
+            Self::UserInfo | Self::UserInfoForm | Self::Api => assert_eq!(answer.status, 401, "{told}"),
             Self::UserCode => assert!([422, 429].contains(&answer.status.as_u16()), "{told}"),
             Self::Exchange | Self::Actor | Self::ProvidersLogout => {
                 assert_eq!(answer.status, 400, "{told}");

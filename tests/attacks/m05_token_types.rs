@@ -7,7 +7,7 @@ use behalf::protocol::jose::{Algorithm, SigningKey};
 
 use crate::house::application::{Application, Person, Proof};
 use crate::house::broker::{House, RP1_SECRET};
-use crate::house::visitor::Answer;
+use crate::house::visitor::{Answer, Visitor};
 
 /// The key with which the default project signs now, taken from behind.
 async fn own_key(house: &House) -> std::sync::Arc<SigningKey> {
@@ -17,7 +17,7 @@ async fn own_key(house: &House) -> std::sync::Arc<SigningKey> {
 }
 
 async fn presents(house: &House, value: &str) -> Answer {
-    let mut visitor = crate::house::visitor::Visitor::arrives();
+    let mut visitor = Visitor::arrives();
     let url = format!("{}/userinfo", house.url);
     visitor.request(reqwest::Method::GET, &url, |request| request.header("Authorization", value)).await
 }
@@ -114,15 +114,42 @@ async fn m05_no_other_token_opens_userinfo() {
         assert!(answer.header("www-authenticate").unwrap().starts_with("Bearer"), "{value:?}");
         house.unchanged(&before).await;
     }
-    // Nor in any other place.
+    // Nor in the address, or where no form is said to be.
     let before = house.before().await;
     let url = format!("{}/userinfo", house.url);
-    let mut visitor = crate::house::visitor::Visitor::arrives();
+    let mut visitor = Visitor::arrives();
     assert_eq!(visitor.get(&format!("{url}?access_token={good}")).await.status, 401);
-    assert_eq!(visitor.post_form(&url, &[("access_token", good)]).await.status, 401);
+    let dress = |request: reqwest::RequestBuilder| request.body(format!("access_token={good}"));
+    assert_eq!(visitor.request(reqwest::Method::POST, &url, dress).await.status, 401);
     house.unchanged(&before).await;
+    is_looked_for_in_forms(&house, good, &id_token).await;
     house.turn_clock(301);
     is_refused(&house, &format!("Bearer {good}"), "five minutes later").await;
+}
+
+/// RFC 6750, sections 2.2 and 3.1.
+async fn is_looked_for_in_forms(house: &House, good: &str, id_token: &str) {
+    let url = format!("{}/userinfo", house.url);
+    let mut visitor = Visitor::arrives();
+    assert_eq!(visitor.post_form(&url, &[("access_token", good)]).await.status, 200);
+    for (wrong, fields, header, status) in [
+        ("invalid_token", vec![("access_token", id_token)], None, 401),
+        ("invalid_token", vec![("access_token", "a\nb")], None, 401),
+        ("invalid_request", vec![("access_token", good), ("access_token", good)], None, 400),
+        ("invalid_request", vec![("access_token", good)], Some(format!("Bearer {good}")), 400),
+        ("invalid_request", vec![("access_token", good)], Some("Basic eDp5".to_owned()), 400),
+    ] {
+        let before = house.before().await;
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(&fields).finish();
+        let dress = |request: reqwest::RequestBuilder| {
+            let request = request.header("content-type", "application/x-www-form-urlencoded").body(body);
+            header.iter().fold(request, |request, value| request.header("authorization", value))
+        };
+        let answer = visitor.request(reqwest::Method::POST, &url, dress).await;
+        assert_eq!((answer.status.as_u16(), &answer.json()["error"]), (status, &json!(wrong)), "{fields:?}");
+        assert!(!answer.body.contains(good), "{}", answer.body);
+        house.refused(&before, wrong).await;
+    }
 }
 
 #[tokio::test]

@@ -512,7 +512,7 @@ async fn m07_what_the_operator_has_narrowed_a_client_does_not_bring_back() {
         assert_eq!(client.text("scope"), "openid profile email");
         let narrow = json!({"scopes": ["openid", "profile"], "grant_types": ["authorization_code"],
             "organization_usage": "deny", "require_pushed_authorization_requests": true,
-            "default_max_age": 600});
+            "require_pkce": true, "default_max_age": 600});
         assert_eq!(operator.patch(&path, narrow).await.status, 200);
         // Whatever else the operator changes of it afterwards.
         assert_eq!(operator.patch(&path, json!({"display_name": "Shop"})).await.status, 200);
@@ -532,7 +532,7 @@ async fn m07_what_the_operator_has_narrowed_a_client_does_not_bring_back() {
         // Nor by saying nothing of it, or that it wants to be held to less.
         let read = Client(client.does(Method::GET, None).await.json());
         let mut bare = read.as_is(json!({"require_pushed_authorization_requests": false,
-            "default_max_age": 86_400}));
+            "require_pkce": false, "default_max_age": 86_400}));
         for name in ["scope", "organization_usage", "grant_types"] {
             bare.as_object_mut().unwrap().remove(name);
         }
@@ -543,6 +543,7 @@ async fn m07_what_the_operator_has_narrowed_a_client_does_not_bring_back() {
         assert_eq!(now["grant_types"], json!(["authorization_code"]));
         assert_eq!(now["organization_usage"], json!("deny"));
         assert_eq!(now["require_pushed_authorization_requests"], json!(true));
+        assert_eq!(now["require_pkce"], json!(true));
         assert_eq!(now["default_max_age"], json!(600));
         // To less it may hold itself still; and what the operator gives again, it has again.
         let client = Client(kept.json());
@@ -550,14 +551,15 @@ async fn m07_what_the_operator_has_narrowed_a_client_does_not_bring_back() {
         let client = Client(stricter.json());
         assert_eq!(client.0["default_max_age"], json!(60));
         let given = json!({"scopes": ["openid", "profile", "email"], "organization_usage": "allow",
-            "require_pushed_authorization_requests": false});
+            "require_pushed_authorization_requests": false, "require_pkce": false});
         assert_eq!(operator.patch(&path, given).await.status, 200);
         let wide = json!({"scope": "openid email", "organization_usage": "allow",
-            "require_pushed_authorization_requests": false});
+            "require_pushed_authorization_requests": false, "require_pkce": false});
         let wide = client.does(Method::PUT, Some(&client.as_is(wide))).await;
         assert_eq!(wide.status, 200, "{}", wide.body);
         assert_eq!(wide.json()["scope"], json!("openid email"));
         assert_eq!(wide.json()["require_pushed_authorization_requests"], json!(false));
+        assert_eq!(wide.json()["require_pkce"], json!(false));
     }
 }
 
@@ -817,7 +819,7 @@ async fn m07_every_kind_of_client_registers_as_what_it_is() {
             "web",
             "private_key_jwt",
             json!({"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": keys.url,
-                "require_pushed_authorization_requests": true, "require_signed_request_object": true,
+                "require_pushed_authorization_requests": true, "require_signed_request_object": true, "require_pkce": true,
                 "request_uris": ["https://shop.test/request.jwt"]}),
         ),
         ("spa", "none", json!({"token_endpoint_auth_method": "none"})),

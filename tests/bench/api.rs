@@ -68,9 +68,11 @@ async fn on(engine: &str, provider: &Provider, house: House) {
     let big = town.organizations[0];
     let members = format!("/organizations/{big}/members?limit=50");
     let thousandth = town.page(&house, &members, 1_000).await;
+    let by_two = format!("{members}&search=kira%20person");
     for (what, path) in [
         ("an organization", format!("/organizations/{big}")),
         ("members, the first page", members),
+        ("members by two words that many have", by_two),
         ("members, the thousandth page", thousandth),
         ("somebody in a million by the beginning of a name", "/users?search=mira".to_owned()),
         ("the same among 100,000 members", format!("/users?search=kira&organization_id={big}")),

@@ -109,7 +109,8 @@ pub fn application(random: &Random, project: ProjectId, now: Moment, algorithm: 
             organizations_limited: false,
             claims: ClaimShape::default(),
             exchange: ExchangeSettings::default(),
-        },
+        }
+        .into(),
         created_at: now,
         updated_at: now,
         disabled_at: None,
@@ -153,7 +154,7 @@ impl Customer {
             display_name: "Sample".into(),
             state: ConnectionState::Active,
             version: 1,
-            settings: settings(issuer),
+            settings: settings(issuer).into(),
             secret: None,
             created_at: now,
             updated_at: now,

@@ -190,7 +190,7 @@ impl House {
             .write(async move |tx| {
                 users::insert(tx, &user, None).await?;
                 let places = memberships::take_expected(tx, project.id, &email, id, None, now, now).await?;
-                for place in places {
+                for (place, _) in places {
                     let membership = Membership {
                         id: MembershipId::new(&Random::System, now),
                         organization_id: place.organization_id,

@@ -23,9 +23,9 @@ use super::provisioning::{ENGINES, EXAMPLE, Engine, House, behalf, parse, text, 
 use crate::house::publisher::Publisher;
 
 pub(super) const NOW: Moment = Moment::from_seconds(1_790_000_000);
-const DAY: Duration = Duration::from_secs(86_400);
-const ENTITY: &str = "https://idp.partner.test/saml";
-const SSO: &str = "https://idp.partner.test/sso";
+pub(super) const DAY: Duration = Duration::from_secs(86_400);
+pub(super) const ENTITY: &str = "https://idp.partner.test/saml";
+pub(super) const SSO: &str = "https://idp.partner.test/sso";
 
 /// Whoever signs at the other side.
 pub(super) struct Idp {
@@ -35,7 +35,7 @@ pub(super) struct Idp {
 }
 
 impl Idp {
-    fn new(until: Moment) -> Self {
+    pub(super) fn new(until: Moment) -> Self {
         let key = SigningKey::generate(KeyKind::Rsa2048).unwrap();
         let certificate = self_signed(&key, "idp", NOW.minus(DAY * 900), until, &[1]).unwrap();
         let der = BASE64.encode(&key.to_pkcs8().unwrap());
@@ -69,19 +69,19 @@ fn metadata(entity: &str, keys: &[(&str, &Certificate)], sso: &str, attributes: 
     )
 }
 
-fn signed(document: &str, by: &Idp) -> String {
+pub(super) fn signed(document: &str, by: &Idp) -> String {
     sign_enveloped(document, "_m1", &by.key, Some(&by.certificate)).unwrap()
 }
 
 /// A document of these signing certificates, which says of itself until when it is valid.
-fn listing(idps: &[&Idp], until: Option<Moment>) -> String {
+pub(super) fn listing(idps: &[&Idp], until: Option<Moment>) -> String {
     let keys: Vec<_> = idps.iter().map(|idp| ("signing", &idp.certificate)).collect();
     let until = until.map(|until| format!(" validUntil=\"{}Z\"", &until.rfc3339()[..19]));
     metadata(ENTITY, &keys, SSO, &until.unwrap_or_default())
 }
 
 impl Publisher {
-    fn file(&self, more: &str) -> String {
+    pub(super) fn file(&self, more: &str) -> String {
         format!("[connection.p]\ntype = \"saml\"\nmetadata_url = \"{}\"\n{more}", self.url)
     }
 }
@@ -137,13 +137,17 @@ async fn s1_p0_a_preset_fills_in_what_the_file_leaves_out() {
     assert_eq!(saml.request.login_hint, LoginHint::Parameter("login_hint".into()));
     assert_eq!(saml.attributes.email, ["http://schemas.xmlsoap.org/ws/2005/05/identity/claims/emailaddress"]);
     assert_eq!((saml.idp_initiated, saml.request.binding), (IdpInitiated::Off, RequestBinding::Redirect));
+    let roles = "http://schemas.microsoft.com/ws/2008/06/identity/claims/role".to_owned();
+    assert_eq!(saml.attributes.claim_lists, [("app_roles".to_owned(), vec![roles])].into());
     house
         .apply(&typed(
-            "preset = \"entra\"\nlogin_hint = \"none\"\n[connection.p.attributes]\nemail = \"mail\"\n",
+            "preset = \"entra\"\nlogin_hint = \"none\"\n[connection.p.attributes]\nemail = \"mail\"\n\
+             [connection.p.claims]\napp_roles = \"role\"\n",
         ))
         .await;
     let made = house.connection("p").await;
     let saml = made.saml().unwrap().saml;
+    assert!(saml.attributes.claim_lists.is_empty(), "the file's word comes first");
     assert_eq!(
         (&saml.request.login_hint, saml.attributes.email.as_slice()),
         (&LoginHint::None, &["mail".to_owned()][..])
@@ -226,6 +230,10 @@ const WRONG: &[(&str, &str)] = &[
     ("login_hint = \"a&b\"", "none, subject, or the name of a parameter"),
     ("name_id_format = \"kerberos\"", "must be one of none, unspecified"),
     ("authn_context = { comparison = \"exact\" }", "needs classes"),
+    ("scoping = [\"urn:\\uffff\"]", "characters of XML"),
+    ("subject_attribute = \" uid\"", "characters of XML"),
+    ("attributes = { email = \"\\ufffe\" }", "characters of XML"),
+    ("idp_slo_url = \"https://idp.partner.test\\\\@evil.test/slo\"", "https address"),
     ("signature_algorithm = \"rsa-sha1\"", "must be one of rsa-sha256"),
     ("signature_algorithm = \"ecdsa-sha256\"", "not an algorithm of the key that signs"),
     ("want_signed = \"nothing\"", "either, assertion"),
@@ -315,15 +323,24 @@ async fn brought_keys_roll_over_without_a_gap() {
         let [old, new] = [&IDP, &NEXT_SIGNING].map(|idp| idp.certificate.clone());
         let [old_opens, new_opens] = [&OTHER_IDP, &NEXT_DECRYPTION].map(|idp| idp.certificate.clone());
         house.apply(&typed(&format!("{signing}{decryption}"))).await;
+        // Whoever has not read our metadata since encrypts to the project's key.
+        let of_project = house.broker.saml_keys.of_project(house.project().await.id).await.unwrap();
+        let shared = of_project.decrypting[0].certificate.clone();
         assert_eq!(
             now().await,
-            (old.clone(), vec![old.clone()], vec![old_opens.clone()], vec![old_opens.clone()])
+            (
+                old.clone(),
+                vec![old.clone()],
+                vec![old_opens.clone()],
+                vec![old_opens.clone(), shared.clone()]
+            )
         );
 
         let changes = house.apply(&typed(&format!("{signing}{next}{decryption}{opens}"))).await;
         assert!(changes[0].contains(&NEXT_SIGNING.fingerprint()), "{changes:?}");
         let both = vec![old_opens.clone(), new_opens.clone()];
-        assert_eq!(now().await, (old.clone(), vec![old, new.clone()], both.clone(), both));
+        let opening = [both.clone(), vec![shared.clone()]].concat();
+        assert_eq!(now().await, (old.clone(), vec![old, new.clone()], both, opening));
 
         let moved = [
             own("signing", "NEXT_SIGNING"),
@@ -331,10 +348,10 @@ async fn brought_keys_roll_over_without_a_gap() {
             own("previous_decryption", "DECRYPTION"),
         ];
         house.apply(&typed(&moved.concat())).await;
-        let opening = vec![new_opens.clone(), old_opens];
+        let opening = vec![new_opens.clone(), old_opens, shared.clone()];
         assert_eq!(now().await, (new.clone(), vec![new.clone()], vec![new_opens.clone()], opening));
         house.apply(&typed(&moved[..2].concat())).await;
-        assert_eq!(now().await, (new.clone(), vec![new], vec![new_opens.clone()], vec![new_opens]));
+        assert_eq!(now().await, (new.clone(), vec![new], vec![new_opens.clone()], vec![new_opens, shared]));
 
         // Beside the project's own, too.
         house.apply(&typed(&next)).await;
@@ -619,7 +636,7 @@ async fn looks(house: &House) {
     chores::metadata::look(&house.broker).await.unwrap();
 }
 
-async fn actions(house: &House, action: &str) -> Vec<String> {
+pub(super) async fn actions(house: &House, action: &str) -> Vec<String> {
     let rows = house.rows().await;
     rows.into_iter().filter(|row| row.starts_with("audit_events") && row.contains(action)).collect()
 }
@@ -657,7 +674,10 @@ async fn h04_s1_a7_certificates_that_roll_over_are_taken_over_and_break_no_login
         looks(&house).await;
         assert_eq!(house.connection("p").await.saml().unwrap().saml.idp.certificates.len(), 2);
         assert_eq!(actions(&house, "metadata_offered").await.len(), 1);
+        // And a while: without a date, it may be an old copy.
         publisher.says(signed(&listing(&[&OTHER_IDP], None), &OTHER_IDP));
+        looks(&house).await;
+        assert_eq!(house.connection("p").await.saml().unwrap().saml.idp.certificates.len(), 2);
         looks(&house).await;
         let made = house.connection("p").await;
         assert_eq!(made.saml().unwrap().saml.idp.certificates, [OTHER_IDP.certificate.base64()]);
@@ -818,6 +838,7 @@ async fn m15_an_old_document_brings_nothing_back() {
     // Where documents have no date, what was withdrawn stays away.
     let undated = signed(&listing(&[&IDP, &OTHER_IDP], None), &IDP);
     assert!(matches!(look(undated.clone()).await, Look::Changed));
+    assert!(matches!(look(signed(&listing(&[&IDP], None), &IDP)).await, Look::Same));
     assert!(matches!(look(signed(&listing(&[&IDP], None), &IDP)).await, Look::Changed));
     let replayed = look(undated).await;
     assert!(matches!(&replayed, Look::Offered(why) if why.to_string().contains("withdrawn")), "{replayed:?}");
@@ -843,6 +864,57 @@ async fn m15_an_old_document_brings_nothing_back() {
     let file = parse(&publisher.file("")).unwrap();
     apply_reading(&house.broker, &file, Mode::Apply, Reading::Again).await.unwrap();
     assert_eq!(certificates().await, [IDP.certificate.base64(), third.certificate.base64()]);
+}
+
+#[tokio::test]
+async fn h17_an_old_copy_of_a_document_without_a_date_takes_no_key_away() {
+    for engine in ENGINES {
+        let house = House::open_to_here(engine).await;
+        let publisher = Publisher::of(IDP.metadata(ENTITY)).await;
+        house.apply(&publisher.file("")).await;
+        let look = async |document: String, after: Duration| {
+            publisher.says(document);
+            house.clock.turn(after);
+            let made = house.connection("p").await;
+            house.broker.saml_metadata.look(made.project_id, made.id).await.unwrap();
+            house.connection("p").await.saml().unwrap().saml.idp.certificates.len()
+        };
+        let both = signed(&listing(&[&IDP, &OTHER_IDP], None), &IDP);
+        let old = signed(&listing(&[&IDP], None), &IDP);
+        assert_eq!(look(both.clone(), DAY).await, 2);
+        for _ in 0..3 {
+            for after in [DAY, DAY / 3, DAY / 3] {
+                assert_eq!(look(old.clone(), after).await, 2, "it may be one of several nodes'");
+            }
+            assert_eq!(look(both.clone(), DAY / 3).await, 2, "what was missed is there");
+        }
+        // Nor does what nobody has signed count for or against it.
+        look(old.clone(), DAY).await;
+        look(listing(&[&IDP, &OTHER_IDP], None), DAY / 3).await;
+        assert_eq!(look(old.clone(), DAY).await, 1, "for a day they have not listed it");
+    }
+}
+
+#[tokio::test]
+async fn h16_a_key_that_is_known_and_listed_counts_though_its_certificate_has_run_out() {
+    let house = House::open_to_here(Engine::Sqlite).await;
+    let ending = Idp::new(NOW.plus(DAY * 2));
+    let document = signed(&listing(&[&ending, &IDP], None), &ending);
+    let publisher = Publisher::of(document.clone()).await;
+    house.apply(&publisher.file("")).await;
+    for _ in 0..4 {
+        looks(&house).await;
+    }
+    let made = house.connection("p").await;
+    assert_eq!(made.saml().unwrap().saml.idp.certificates.len(), 2);
+    assert_eq!(made.saml().unwrap().saml.idp.worries(house.broker.now()).len(), 1, "somebody is told");
+    // What is new and has run out is nobody's.
+    let late = Idp::new(NOW.plus(DAY * 3));
+    publisher.says(signed(&listing(&[&ending, &IDP, &late], None), &IDP));
+    looks(&house).await;
+    let metadata = house.connection("p").await.saml().unwrap().saml.clone();
+    assert_eq!(metadata.idp.certificates.len(), 2);
+    assert!(metadata.metadata.unwrap().dropped[0].contains("expired"), "and is told of");
 }
 
 /// The end of a key descriptor, and another one after it.
@@ -956,6 +1028,7 @@ async fn m15_a_pinned_signer_must_have_signed_every_document() {
     // The signer's word is good for any certificate.
     publisher.says(signed(&later.metadata(ENTITY), federation));
     looks(&house).await;
+    looks(&house).await;
     assert_eq!(
         house.connection("p").await.saml().unwrap().saml.idp.certificates,
         [later.certificate.base64()]
@@ -1020,6 +1093,40 @@ async fn an_address_that_fails_is_asked_less_and_less_and_runs_out_with_its_docu
     assert!(house.broker.saml_keys.idp(made.saml().unwrap()).is_ok());
     house.clock.turn(DAY * 3);
     assert_eq!(house.broker.saml_keys.idp(made.saml().unwrap()).err(), Some(Unusable::Outdated));
+}
+
+#[tokio::test]
+async fn h17_a_document_that_runs_out_is_told_of_once_before_it_does() {
+    let house = House::open_to_here(Engine::Sqlite).await;
+    let publisher = Publisher::of(listing(&[&IDP], Some(NOW.plus(DAY * 3)))).await;
+    house.apply(&publisher.file("")).await;
+    let ending = async || {
+        let made = house.connection("p").await;
+        made.saml().unwrap().saml.running_out(house.broker.now())
+    };
+    let turn = async || {
+        let id = house.connection("p").await.id;
+        let turn = metadata_reads::find(&mut &house.broker.db, id).await.unwrap().unwrap();
+        house.clock.turn(turn.next_read_at.since(house.broker.now()));
+        chores::metadata::look(&house.broker).await.unwrap();
+    };
+    for _ in 0..7 {
+        turn().await;
+        assert_eq!(
+            (ending().await, actions(&house, "metadata_ending").await.len()),
+            (None, 0),
+            "there is time"
+        );
+    }
+    for _ in 0..3 {
+        turn().await;
+        assert_eq!(ending().await, Some(NOW.plus(DAY * 3)));
+    }
+    assert_eq!(actions(&house, "metadata_ending").await.len(), 1);
+    // Once it is renewed, there is nothing to see to.
+    publisher.says(listing(&[&IDP], Some(NOW.plus(DAY * 9))));
+    turn().await;
+    assert_eq!((ending().await, actions(&house, "metadata_ending").await.len()), (None, 1));
 }
 
 #[tokio::test]

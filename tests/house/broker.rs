@@ -556,11 +556,7 @@ const TABLES: [(&str, &str, &str); 39] = [
     ("application_origins", "application_id, origin", "application_id, origin"),
     ("registration_tokens", "id", "id, name, uses, most_uses, expires_at, revoked_at"),
     ("client_registrations", "application_id", "application_id, token_id, rotated_at"),
-    (
-        "consents",
-        "user_id, application_id",
-        "user_id, application_id, name, audiences, places, scopes, organizations",
-    ),
+    ("consents", "user_id, application_id", "user_id, application_id, name, told"),
     ("idempotency_keys", "project_id, caller, value", "project_id, caller, value, expires_at"),
 ];
 

@@ -78,11 +78,12 @@ impl Visitor {
             self.jar.take(&url, cookie.to_str().unwrap());
         }
         let (status, headers) = (response.status(), response.headers().clone());
-        // Whoever is not let in is told how one is (RFC 9110, section 11.6.1), at whichever door.
-        assert!(
-            status != StatusCode::UNAUTHORIZED || headers.contains_key(WWW_AUTHENTICATE),
-            "{url}: {headers:?}"
-        );
+        // Whoever is not let in is told how one is (RFC 9110, section 11.6.1), at whichever door, and by schemes that are
+        // registered.
+        let mut challenges = headers.get_all(WWW_AUTHENTICATE).iter().map(|one| one.to_str().unwrap());
+        let known = |one: &str| ["Basic", "Bearer", "DPoP"].contains(&one.split(' ').next().unwrap());
+        let told = headers.contains_key(WWW_AUTHENTICATE);
+        assert!((status != StatusCode::UNAUTHORIZED || told) && challenges.all(known), "{url}: {headers:?}");
         Answer { url, status, headers, body: response.text().await.unwrap() }
     }
 
@@ -129,6 +130,15 @@ impl Answer {
 
     pub fn forms(&self) -> Vec<Form> {
         forms(&self.url, &self.body)
+    }
+
+    /// Where the quiet link under the page leads that says this.
+    pub fn quiet_link(&self, text: &str) -> String {
+        let body = self.body.replace("&#x2f;", "/").replace("&amp;", "&").replace("&#x3d;", "=");
+        let says = format!(">{text}<");
+        let link = body.split("<a class=\"quiet\" href=\"").skip(1).find(|link| link.contains(&says));
+        let link = link.unwrap_or_else(|| panic!("{} has no link {text}: {}", self.url, self.body));
+        link.split('"').next().unwrap().to_owned()
     }
 
     /// The form that has a field of this name.

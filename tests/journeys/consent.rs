@@ -106,6 +106,28 @@ async fn nobody_is_told_of_who_has_not_allowed_it_and_what_was_allowed_is_not_as
 }
 
 #[tokio::test]
+async fn h24_of_yes_and_no_the_first_counts_and_the_other_is_told_neither() {
+    let house = plan(Engine::Sqlite).build().await;
+    let mut ann = Person::new("ann@a.test");
+    let ask = ask(&house, "openid");
+    for (first, other, allowed) in [("deny", "allow", 0), ("allow", "deny", 1)] {
+        let form = question(&is_led(&mut ann, &ask).await);
+        let said = ann.browser.clone().submit(&form.clone().with("answer", first)).await;
+        let told = said.location().unwrap();
+        assert_eq!(told.query_pairs().any(|(name, _)| name == "code"), first == "allow", "{told}");
+        let before = house.before().await;
+        let answer = ann.browser.clone().submit(&form.clone().with("answer", other)).await;
+        assert_eq!((answer.status.as_u16(), answer.location()), (403, None), "{other}: {}", answer.body);
+        assert!(answer.body.contains("has already ended"), "{other}: {}", answer.body);
+        house.refused(&before, "flow_expired").await;
+        assert_eq!(house.count("consents").await, allowed, "{other}");
+        // Whoever says the same twice is told the same.
+        let again = ann.browser.submit(&form.with("answer", first)).await;
+        assert_eq!(again.location(), Some(told));
+    }
+}
+
+#[tokio::test]
 async fn h24_c28_nothing_but_the_persons_own_click_on_what_they_see_allows_it() {
     let house = plan(Engine::Sqlite).build().await;
     let mut con = Person::new("con@a.test");
@@ -233,6 +255,123 @@ async fn what_was_allowed_for_one_organization_is_not_allowed_for_another() {
         let switched = rp1.refreshes(again.refresh()).with("organization", "org-b").send().await;
         assert_eq!(first.reads_again(&switched).await.access["org_name"], json!("org-b"));
         assert_eq!(house.count("consents").await, 1, "of the same application");
+    }
+}
+
+/// Con says yes to what the page says; `words` stand on it.
+async fn allows(con: &mut Person, ask: &Ask, words: &str) -> Arrival {
+    let page = is_led(con, ask).await;
+    assert!(page.answer.body.contains(words), "{words}: {}", page.told());
+    says(con, ask, &page, "allow").await
+}
+
+#[tokio::test]
+async fn m07_one_yes_and_another_are_not_a_third() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let elsewhere = "https://elsewhere.test/callback";
+        let house = plan(engine)
+            .with(
+                "redirect_uris = [\"https://rp1.test/callback\"]",
+                &format!("redirect_uris = [\"https://rp1.test/callback\", \"{elsewhere}\"]"),
+            )
+            .build()
+            .await;
+        let rp1 = Application::rp1(&house);
+        let (a, b) = (house.organization("org-a").await, house.organization("org-b").await);
+        let asks = |organization: &str, scope: &str| {
+            let ask = rp1.asks().with("scope", scope).with("login_hint", "con@a.test");
+            ask.with("organization", organization)
+        };
+        let moved = |ask: Ask| {
+            let mut ask = ask.with("redirect_uri", elsewhere);
+            ask.application.redirect_uri = elsewhere.into();
+            ask
+        };
+        let (large, small) = ("openid organization roles email", "openid organization");
+        let mut con = Person::new("con@a.test");
+        let first = asks("org-a", large);
+        let of_a = first.redeems(&allows(&mut con, &first, "A Corporation").await).await;
+        allows(&mut con, &asks("org-b", small), "B Corporation").await.code();
+        allows(&mut con, &moved(asks("org-b", large)), "elsewhere.test").await.code();
+
+        // Each is worth what its page said.
+        for fine in [asks("org-a", large), asks("org-b", small), moved(asks("org-b", large))] {
+            is_led(&mut con, &fine.with("prompt", "none")).await.code();
+        }
+        // The larger list of one organization, or of one place, is not told of another.
+        for other in [asks("org-b", large), moved(asks("org-a", large)), moved(asks("org-a", small))] {
+            let before = house.before().await;
+            let silent = is_led(&mut con, &other.with("prompt", "none")).await;
+            assert_eq!(silent.error().0, "consent_required", "{}", silent.told());
+            house.refused(&before, "consent_required").await;
+        }
+        let before = house.before().await;
+        let refused = rp1.refreshes(of_a.refresh()).with("organization", "org-b").send().await;
+        assert_eq!(refused.json()["error"], json!("consent_required"), "{}", refused.body);
+        house.refused(&before, "consent_required").await;
+        // What was allowed there suffices for less.
+        let less = rp1.refreshes(of_a.refresh()).with("organization", "org-b").with("scope", small);
+        let less = less.send().await;
+        assert_eq!(first.reads_again(&less).await.access["org_name"], json!("org-b"));
+
+        // It is kept so, and taken back all at once.
+        let kept = house.text("SELECT told FROM consents").await.unwrap();
+        let kept: Vec<Value> = serde_json::from_str(&kept).unwrap();
+        let said = |one: &Value| {
+            let scopes = one["scopes"].as_array().unwrap().len();
+            (one["organization"].clone(), one["place"]["at"].clone(), scopes)
+        };
+        assert_eq!(
+            kept.iter().map(said).collect::<Vec<_>>(),
+            [
+                (json!(a), json!("rp1.test"), 4),
+                (json!(b), json!("rp1.test"), 2),
+                (json!(b), json!("elsewhere.test"), 4)
+            ]
+        );
+        assert_eq!(house.count("consents").await, 1, "of the same application");
+        let account = con.browser.get(&format!("{}/account/applications", house.url)).await;
+        let takes_back =
+            account.forms().into_iter().find(|form| form.action.path().ends_with("/withdraw")).unwrap();
+        assert_eq!(con.browser.submit(&takes_back).await.status, 303);
+        assert_eq!(house.count("consents").await, 0);
+        for over in [asks("org-a", small), asks("org-b", small)] {
+            let silent = is_led(&mut con, &over.with("prompt", "none")).await;
+            assert_eq!(silent.error().0, "consent_required", "{}", silent.told());
+        }
+    }
+}
+
+#[tokio::test]
+async fn m07_a_family_goes_on_and_switches_as_from_where_it_led() {
+    let elsewhere = "https://elsewhere.test/callback";
+    let house = plan(Engine::Sqlite)
+        .with(
+            "redirect_uris = [\"https://rp1.test/callback\"]",
+            &format!("redirect_uris = [\"https://rp1.test/callback\", \"{elsewhere}\"]"),
+        )
+        .build()
+        .await;
+    let rp1 = Application::rp1(&house);
+    let scope = "openid organization roles";
+    let asks = |organization: &str| {
+        let ask = rp1.asks().with("scope", scope).with("login_hint", "con@a.test");
+        ask.with("organization", organization)
+    };
+    let mut con = Person::new("con@a.test");
+    let here = asks("org-a");
+    let tokens = here.redeems(&allows(&mut con, &here, "A Corporation").await).await;
+    // B's was allowed at another place alone.
+    let mut there = asks("org-b").with("redirect_uri", elsewhere);
+    there.application.redirect_uri = elsewhere.into();
+    let of_b = there.redeems(&allows(&mut con, &there, "elsewhere.test").await).await;
+    let before = house.before().await;
+    let refused = rp1.refreshes(tokens.refresh()).with("organization", "org-b").send().await;
+    assert_eq!(refused.json()["error"], json!("consent_required"), "{}", refused.body);
+    house.refused(&before, "consent_required").await;
+    for (ask, tokens) in [(&here, &tokens), (&there, &of_b)] {
+        assert_eq!(rp1.userinfo(&tokens.access_token).await.status, 200);
+        ask.reads_again(&rp1.refreshes(tokens.refresh()).send().await).await;
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod account;
 mod account_in_a_browser;
+mod another_account;
 mod apache;
 mod consent;
 mod demo;

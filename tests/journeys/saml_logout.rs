@@ -43,12 +43,17 @@ pub fn ends(house: &House, slo: &str, indexes: &[&str], signer: &Signer) -> Stri
 
 /// The same before it is signed, with its id.
 pub fn unsigned(house: &House, slo: &str, indexes: &[&str]) -> (String, String) {
+    unsigned_of(house, slo, &NameId::new("id-of-bob", name_id::PERSISTENT), indexes)
+}
+
+/// The same of somebody.
+fn unsigned_of(house: &House, slo: &str, name_id: &NameId, indexes: &[&str]) -> (String, String) {
     let (id, now) = (new_id(), house.clock.now());
     let draft = RequestDraft {
         id: &id,
         issuer: &house.saml("cb").entity_id,
         destination: slo,
-        name_id: &NameId::new("id-of-bob", name_id::PERSISTENT),
+        name_id,
         session_indexes: indexes,
         not_on_or_after: None,
     };
@@ -188,6 +193,46 @@ async fn a_proof_that_waits_ends(engine: Engine) {
 
 fn of_session(index: &str) -> Says {
     Says { session_index: Some(index.to_owned()), ..Says::that("bob@b.test") }
+}
+
+#[tokio::test]
+async fn an_address_that_a_logout_writes_in_another_case_is_the_same_persons() {
+    let without = NameId { format: None, ..NameId::new("Bob@B.test", name_id::EMAIL_ADDRESS) };
+    for (name, indexes) in [
+        (NameId::new("BOB@b.test", name_id::EMAIL_ADDRESS), &["session-of-bob"][..]),
+        (NameId::new("Bob@B.test", name_id::EMAIL_ADDRESS), &[]),
+        (without, &[]),
+    ] {
+        let house = plan("").build().await;
+        let slo = slo(&house).await;
+        let says = Says::that("bob@b.test").named("bob@B.test", name_id::EMAIL_ADDRESS);
+        let signs_in = async || {
+            let ask = Application::rp1(&house).asks();
+            Person::new("bob@b.test").signs_in_by(&house, "cb", &ask, &says).await.code();
+        };
+        signs_in().await;
+        let ends = |name: &NameId| {
+            let (id, xml) = unsigned_of(&house, &slo, name, indexes);
+            sign_enveloped(&xml, &id, &house.saml("cb").signer.key, None).unwrap()
+        };
+        // Of no address the case is as good as any other.
+        let other = NameId::new("BOB", name_id::PERSISTENT);
+        assert!(answer(&brings(&slo, &ends(&other)).await).contains("status:UnknownPrincipal"));
+        assert_eq!(alive(&house).await, 1);
+        let told = answer(&brings(&slo, &ends(&name)).await);
+        assert!(told.contains("status:Success") && !told.contains("PartialLogout"), "{told}");
+        assert_eq!(alive(&house).await, 0, "{name:?}");
+        // Nor does it let in who is on their way.
+        let (ask, mut bob) = (Application::rp1(&house).asks(), Person::new("bob@b.test"));
+        let asked = bob.leaves_for(&house, "cb", &ask).await;
+        let early = house.saml("cb").answers(&asked, &says);
+        let request = ends(&name);
+        house.turn_clock(1);
+        brings(&slo, &request).await;
+        let before = house.before().await;
+        assert_eq!(bob.returns(&ask, &asked, early).await.error().0, "login_required");
+        house.refused(&before, "session_ended").await;
+    }
 }
 
 /// Bob's provider answers, signs him out, and his browser brings the answer only then.

@@ -11,6 +11,7 @@ use behalf::foundation::clock::Moment;
 use behalf::foundation::id::{OrganizationId, UserId};
 use behalf::foundation::random::Random;
 use behalf::foundation::secret::Digest;
+use behalf::store::durable::engine::tries::Undone;
 use behalf::store::durable::engine::{Age, Database, Lock, StoreError, Tx, params};
 use futures_util::future::join_all;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -114,6 +115,7 @@ on_both_engines! {
     a_lock_makes_the_others_wait,
     what_was_acknowledged_survives,
     a_thousand_at_once_are_all_kept,
+    of_many_at_once_each_is_kept_or_undone_alone,
     two_handles_share_the_store,
     a_cancelled_writer_leaves_all_or_nothing,
 }
@@ -128,6 +130,12 @@ enum Refused {
 impl From<StoreError> for Refused {
     fn from(_: StoreError) -> Self {
         Self::ByTheStore
+    }
+}
+
+impl Undone for Refused {
+    fn is_a_lost_race(&self) -> bool {
+        false
     }
 }
 
@@ -415,6 +423,31 @@ pub async fn a_thousand_at_once_are_all_kept(store: Empty) {
     assert_eq!(parents(&store.db).await, 1_000);
 }
 
+/// They share commits, and some may be run again.
+pub async fn of_many_at_once_each_is_kept_or_undone_alone(store: Empty) {
+    tables(&store.db).await;
+    parent(&store.db, "count").await;
+    let fails = |n: i64| n % 29 == 3;
+    let writers = (0..400).map(|n: i64| {
+        let db = store.db.clone();
+        tokio::spawn(async move {
+            let work = async move |tx: &mut Tx<'_>| {
+                add_parent(tx, &n.to_string()).await?;
+                tx.execute("UPDATE parent SET n = n + 1 WHERE id = 'count'", &[]).await?;
+                if fails(n) { Err(Refused::ByUs) } else { Ok(n) }
+            };
+            if n % 5 == 0 { db.write(work).await } else { db.write_again(work).await }
+        })
+    });
+    for (n, outcome) in join_all(writers).await.into_iter().enumerate() {
+        let (n, kept) = (n as i64, outcome.unwrap().ok());
+        assert_eq!(kept, (!fails(n)).then_some(n));
+    }
+    let kept = (0..400).filter(|n| !fails(*n)).count() as i64;
+    let count = store.db.one("SELECT n FROM parent WHERE id = 'count'", &[]).await.unwrap().unwrap();
+    assert_eq!((count.get(0), parents(&store.db).await), (Ok(kept), kept + 1));
+}
+
 pub async fn two_handles_share_the_store(store: Empty) {
     tables(&store.db).await;
     let handles = [store.db.clone(), store.another_handle().await];
@@ -591,6 +624,16 @@ pub async fn on_postgresql_a_server_that_says_nothing_is_not_waited_for() {
         stands_still.send_replace(false);
         assert_eq!(parents(&store.db).await, 1, "nothing of it happened");
         parent(&store.db, "q").await;
+    })
+    .await;
+}
+
+#[tokio::test]
+pub async fn on_postgresql_no_statement_is_compiled() {
+    on_postgresql(|place| async {
+        let store = Empty::at(place).await;
+        let row = store.db.one("SELECT current_setting('jit')", &[]).await.unwrap().unwrap();
+        assert_eq!(row.get::<String>(0).unwrap(), "off");
     })
     .await;
 }

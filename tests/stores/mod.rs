@@ -4,3 +4,4 @@
 pub mod engine;
 mod nouns;
 mod tables;
+mod vouched;

@@ -114,7 +114,7 @@ fn street() -> Street {
         id: ProjectId::from_u128(1),
         slug: "street".into(),
         display_name: "Street".into(),
-        settings: ProjectSettings::default(),
+        settings: ProjectSettings::default().into(),
         created_at: NOW,
         updated_at: NOW,
         disabled_at: None,
@@ -550,7 +550,7 @@ async fn expected_members_are_taken_once(db: Database) {
         .await
         .unwrap()
     };
-    assert_eq!(take().await, [Expected { used_by: Some(user), ..expected.clone() }]);
+    assert_eq!(take().await, [(Expected { used_by: Some(user), ..expected.clone() }, NOW)]);
     assert_eq!(take().await, []);
     let place = expected.clone();
     db.write(async move |tx| memberships::expect(tx, project, &place, NOW).await).await.unwrap();
@@ -578,8 +578,8 @@ async fn c16_places_kept_before_count_for_the_own_organization_alone(db: Databas
         });
         taken.await.unwrap()
     };
-    assert_eq!(take(now).await, [Expected { used_by: Some(user), ..own }]);
-    assert_eq!(take(NOW).await, [Expected { used_by: Some(user), ..other }]);
+    assert_eq!(take(now).await, [(Expected { used_by: Some(user), ..own }, NOW)]);
+    assert_eq!(take(NOW).await, [(Expected { used_by: Some(user), ..other }, NOW)]);
 }
 
 async fn s2_21_choices_are_memberships_and_delegations_in_force(db: Database) {

@@ -86,9 +86,9 @@ const TABLES: &[(&str, Of)] = &[
 ];
 
 /// The columns of every table, and whether each must have a value.
-type Schema = BTreeMap<String, BTreeMap<String, bool>>;
+pub type Schema = BTreeMap<String, BTreeMap<String, bool>>;
 
-async fn schema(db: &Database, sql: &'static str) -> Schema {
+pub async fn schema(db: &Database, sql: &'static str) -> Schema {
     let mut schema = Schema::new();
     for row in db.all(sql, &[]).await.unwrap() {
         let (table, column): (String, String) = (row.get(0).unwrap(), row.get(1).unwrap());
@@ -99,9 +99,9 @@ async fn schema(db: &Database, sql: &'static str) -> Schema {
     schema
 }
 
-const IN_SQLITE: &str = "SELECT m.name, c.name, CASE WHEN c.\"notnull\" = 1 OR c.pk > 0 THEN 1 ELSE 0 END
+pub const IN_SQLITE: &str = "SELECT m.name, c.name, CASE WHEN c.\"notnull\" = 1 OR c.pk > 0 THEN 1 ELSE 0 END
     FROM sqlite_master m, pragma_table_info(m.name) c WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite%'";
-const IN_POSTGRESQL: &str = "SELECT CAST(table_name AS TEXT), CAST(column_name AS TEXT),
+pub const IN_POSTGRESQL: &str = "SELECT CAST(table_name AS TEXT), CAST(column_name AS TEXT),
         CAST(CASE WHEN is_nullable = 'NO' THEN 1 ELSE 0 END AS BIGINT)
     FROM information_schema.columns WHERE table_schema = current_schema()";
 

@@ -1,17 +1,24 @@
 //! Whether a document may take the place of what is known, with nobody there to ask (threats M15).
 
-use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::MetadataReadError;
+use super::newer::has_moved;
 use crate::foundation::clock::Moment;
 use crate::model::connection::metadata::Described;
-use crate::model::connection::{SamlSettings, fingerprint};
+use crate::model::connection::{Metadata, SamlSettings, fingerprint};
+
+/// After this long, or when the document of that day has ended, none that counts is taken to be from before the connection
+/// was set up.
+const NEW_FOR: Duration = Duration::from_secs(30 * 86_400);
 
 /// What becomes of a document that could be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// It counts.
     Taken,
+    /// It may be an old one: keys that are new in it count, and it takes nothing away.
+    Partly,
     /// It waits for an operator.
     Offered(Why),
 }
@@ -31,51 +38,62 @@ pub enum Why {
 
 /// Whoever holds the address alone changes nothing: which keys count, these and no others, and where people are sent are
 /// the word of a key that is trusted already, or of the pinned signer. A document may come again that was signed
-/// long ago: it does not count if it says itself that it is older, and it never brings back what was withdrawn, unless
+/// long ago: one that says itself that it ends sooner takes nothing away, and none brings back what was withdrawn, unless
 /// a pinned signer has dated it.
-pub fn judge(known: &SamlSettings, described: &Described) -> Result<Verdict, MetadataReadError> {
+pub fn judge(known: &SamlSettings, described: &Described, now: Moment) -> Result<Verdict, MetadataReadError> {
     if described.idp.entity_id != known.idp.entity_id {
         let other = described.idp.entity_id.clone().unwrap_or_default();
         return Err(MetadataReadError::OtherEntity(other.chars().take(200).collect()));
     }
-    if let Some(until) = taken_until(known).filter(|until| described.signed && ends_before(described, *until))
+    let (old, new) = (&known.idp.certificates, &described.idp.certificates);
+    let mut gained = new.iter().filter(|one| !old.contains(one)).peekable();
+    let gains = gained.peek().is_some();
+    let is_less = old.iter().any(|one| !new.contains(one));
+    let brings_back = gained.any(|one| is_withdrawn(known, one));
+    let moves = has_moved(&known.idp, &described.idp);
+    if described.signed
+        && let Some(metadata) = &known.metadata
+        && let Some(until) = newest(metadata, now).filter(|until| ends_before(described, *until))
     {
-        return Err(MetadataReadError::Older(until));
+        let adds = gains && !brings_back && is_from_since(metadata, described, now);
+        let confirms = !gains && !is_less && !moves;
+        // Whoever signs for many has always dated what they sign.
+        let is_theirs = metadata.signer.is_none() || described.valid_until.is_some();
+        return match is_theirs && (adds || confirms) {
+            true => Ok(Verdict::Partly),
+            false => Err(MetadataReadError::Older(until)),
+        };
     }
-    let present: BTreeSet<_> = known.idp.certificates.iter().collect();
-    let gained: Vec<_> =
-        described.idp.certificates.iter().filter(|certificate| !present.contains(certificate)).collect();
-    let verdict = if gained.iter().any(|certificate| is_withdrawn(known, certificate))
-        && !is_dated_by_the_signer(known, described)
-    {
-        Verdict::Offered(Why::Withdrawn)
-    } else if described.signed {
-        Verdict::Taken
-    } else if !gained.is_empty() {
-        Verdict::Offered(Why::Certificates)
-    } else if (&described.idp.sso, &described.idp.slo) != (&known.idp.sso, &known.idp.slo) {
-        Verdict::Offered(Why::Addresses)
-    } else if present.len() > described.idp.certificates.iter().collect::<BTreeSet<_>>().len() {
-        // Nothing is gained, so what is less is missing.
-        Verdict::Offered(Why::Fewer)
-    } else {
-        Verdict::Taken
-    };
-    Ok(verdict)
+    Ok(match () {
+        () if brings_back && !is_dated_by_the_signer(known, described) => Verdict::Offered(Why::Withdrawn),
+        () if described.signed => Verdict::Taken,
+        () if gains => Verdict::Offered(Why::Certificates),
+        () if moves => Verdict::Offered(Why::Addresses),
+        () if is_less => Verdict::Offered(Why::Fewer),
+        () => Verdict::Taken,
+    })
 }
 
-/// The `validUntil` of the newest signed document that was taken.
-fn taken_until(known: &SamlSettings) -> Option<Moment> {
-    known.metadata.as_ref()?.signed_until
+/// The `validUntil` of the newest signed document that was taken, while it is to be compared with. Once it is over, a provider
+/// may have stopped to say when; a pinned signer does not.
+fn newest(known: &Metadata, now: Moment) -> Option<Moment> {
+    known.signed_until.filter(|until| known.signer.is_some() || now < *until)
 }
 
 fn ends_before(described: &Described, until: Moment) -> bool {
     described.valid_until.is_none_or(|own| own < until)
 }
 
+/// Whether it cannot have been there before the connection was: then its keys would have been seen, or were withdrawn.
+fn is_from_since(known: &Metadata, described: &Described, now: Moment) -> bool {
+    let new_until = known.given_until.map(|until| until.min(known.given_at.plus(NEW_FOR)));
+    new_until.is_none_or(|until| described.valid_until.unwrap_or(now) > until)
+}
+
 fn is_withdrawn(known: &SamlSettings, certificate: &str) -> bool {
     let withdrawn = known.metadata.as_ref().map(|metadata| metadata.withdrawn.as_slice());
-    withdrawn.is_some_and(|withdrawn| withdrawn.contains(&fingerprint(certificate)))
+    let name = fingerprint(certificate);
+    withdrawn.is_some_and(|withdrawn| withdrawn.iter().any(|one| one.certificate == name))
 }
 
 fn is_dated_by_the_signer(known: &SamlSettings, described: &Described) -> bool {

@@ -4,7 +4,9 @@ use data_encoding::HEXLOWER;
 
 use super::Findings;
 use crate::broker::{Broker, Verdict};
-use crate::model::connection::{ConnectionState, IdentityProvider, SOON, SamlConnection, SpAddresses, Worry};
+use crate::model::connection::{
+    ConnectionState, IdentityProvider, RENEW, SOON, SamlConnection, SpAddresses, Worry,
+};
 use crate::model::project::Project;
 use crate::protocol::saml::keys::Certificate;
 use crate::store::durable::engine::StoreError;
@@ -107,8 +109,9 @@ async fn metadata(
     if let Some(until) = metadata.valid_until.filter(|until| *until <= now.plus(SOON)) {
         let told = format!("its metadata is valid until {}", until.rfc3339());
         match (saml.metadata_address(), until <= now) {
-            // It is renewed by itself, unless reading it fails.
-            (Some(_), _) => {}
+            // It is renewed by itself, unless reading it fails or brings nothing newer.
+            (Some(_), _) if saml.running_out(now).is_none() => {}
+            (Some(_), _) => findings.warn(what, format!("{told} only: {RENEW}")),
             (None, true) => findings.warn(what, format!("{told}: ask for a new file")),
             (None, false) => findings.warn(what, format!("{told} only: ask for a new file")),
         }
@@ -125,7 +128,7 @@ async fn metadata(
         Ok((described, _)) if described.idp == saml.idp => {
             findings.fine(what, format!("{url} says the same"));
         }
-        Ok((described, Verdict::Taken)) => {
+        Ok((described, Verdict::Taken | Verdict::Partly)) => {
             let new = told(&described.idp);
             findings.warn(
                 what,

@@ -5,6 +5,8 @@ use serde_json::Value;
 /// One part of a query or of the body of a form: names and values as they would be sent.
 pub type Found = String;
 
+/// Of a field of a form.
+const MOST_ATTRIBUTES: usize = 32;
 const FIELDS: [&str; 2] = ["SAMLResponse", "SAMLRequest"];
 
 /// The form in a page that carries a message.
@@ -43,9 +45,10 @@ fn attributes(mut rest: &str) -> Vec<(String, String)> {
     let mut found = Vec::new();
     loop {
         rest = rest.trim_start_matches(|c: char| c.is_whitespace() || c == '/');
-        let end = rest.find(|c: char| c.is_whitespace() || "=/>".contains(c)).unwrap_or(rest.len());
+        // Where another tag begins this one is over, so that each is read once.
+        let end = rest.find(|c: char| c.is_whitespace() || "=/<>".contains(c)).unwrap_or(rest.len());
         let (name, after) = rest.split_at(end);
-        if name.is_empty() {
+        if name.is_empty() || found.len() == MOST_ATTRIBUTES {
             return found;
         }
         let (value, after) = match after.trim_start().strip_prefix('=') {
@@ -63,7 +66,7 @@ fn value(text: &str) -> (&str, &str) {
             return rest.split_once(quote).unwrap_or((rest, ""));
         }
     }
-    text.split_at(text.find(|c: char| c.is_whitespace() || c == '>').unwrap_or(text.len()))
+    text.split_at(text.find(|c: char| c.is_whitespace() || "<>".contains(c)).unwrap_or(text.len()))
 }
 
 /// Without the character references that base64 and addresses are written with.
@@ -180,6 +183,11 @@ mod tests {
         ] {
             in_page(odd);
         }
+        // Each tag is read up to the next one: a page of nothing but tags is read once.
+        assert!(attributes(" <input name=x").is_empty());
+        assert_eq!(attributes("/a=<input/a=<input"), [("a".to_owned(), String::new())]);
+        assert_eq!(attributes(" a<input"), [("a".to_owned(), String::new())]);
+        assert_eq!(attributes(&" a=b".repeat(99)).len(), MOST_ATTRIBUTES);
     }
 
     #[test]

@@ -2,6 +2,7 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use crate::foundation::clock::Moment;
+use crate::protocol::saml::redact::hidden;
 use crate::protocol::saml::time;
 use crate::telemetry::logs::one_line;
 
@@ -96,14 +97,6 @@ fn shown(text: &str) -> String {
     match text.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.into_owned(),
-    }
-}
-
-fn hidden(value: &str) -> String {
-    let length = value.chars().count();
-    match value.rsplit_once('@') {
-        Some((_, domain)) if !domain.is_empty() => format!("[{length} characters, at {domain}]"),
-        _ => format!("[{length} characters]"),
     }
 }
 

@@ -56,7 +56,7 @@ pub async fn push(visitor: Visitor, MachineForm(params): MachineForm) -> Respons
         Err(Stop::Failed(fault)) => visitor.machine_fault(&fault).await,
     };
     dpop::hand_out(&visitor, response.headers_mut());
-    readable(&visitor, client::claimed(&visitor, &params), response).await
+    readable(&visitor, || client::claimed(&visitor, &params), response).await
 }
 
 /// RFC 9126, section 2.3.

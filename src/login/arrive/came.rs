@@ -12,13 +12,13 @@ use crate::login::back::Back;
 use crate::login::flow::{Journey, is_small};
 use crate::login::refusal::Refusal;
 use crate::model::application::Application;
-use crate::model::login::{Asked, OrganizationAsked};
+use crate::model::login::Asked;
 use crate::protocol::jose::{JwkSet, Jws};
 use crate::protocol::oauth::authorization::{self, PUSHED};
 use crate::protocol::oauth::error::OAuthError;
 use crate::protocol::oauth::params::Params;
 use crate::protocol::oauth::response_mode::ResponseMode;
-use crate::store::durable::{organizations, pushed_requests};
+use crate::store::durable::pushed_requests;
 use crate::web::visitor::Visitor;
 
 const LONGEST_STATE: usize = 2_048;
@@ -45,15 +45,16 @@ pub async fn by<'a>(
     match (object, uri, pushed) {
         (None, None, _) => Ok(Came::Params(Cow::Borrowed(given), Way::default())),
         (Some(_), Some(_), _) => Err(invalid("request and request_uri exclude each other").into()),
-        (_, _, Some(name)) => taken(visitor, application, name).await,
+        (_, _, Some(name)) => Box::pin(taken(visitor, application, name)).await,
         (object, uri, None) => {
             let (object, from) = match (object, uri) {
                 (Some(object), _) => (object.to_owned(), Source::Request),
-                (None, uri) => {
-                    (signed::fetched(visitor, application, uri.unwrap_or_default()).await?, Source::Address)
-                }
+                (None, uri) => (
+                    Box::pin(signed::fetched(visitor, application, uri.unwrap_or_default())).await?,
+                    Source::Address,
+                ),
             };
-            let params = signed::read(visitor, application, given, (&object, from)).await?.params;
+            let params = Box::pin(signed::read(visitor, application, given, (&object, from))).await?.params;
             Ok(Came::Params(Cow::Owned(params), Way { pushed: false, signed: true }))
         }
     }
@@ -109,10 +110,8 @@ pub async fn checked(
         Ok((state, request)) => (state.map(str::to_owned), request),
         Err(error) => return Ok(Err(error)),
     };
-    let names = OrganizationAsked::names(&request.scopes, request.organization.as_deref());
-    let is_one = organizations::are_one(&mut &visitor.broker().db, visitor.project.id, &names).await?;
     let subject = request.claims.subject.clone();
-    match asked(application, &visitor.issuer(), way, (request, is_one), uri, state) {
+    match asked(application, &visitor.issuer(), way, request, uri, state) {
         Ok(asked) if !is_small(&asked) => {
             Ok(Err(OAuthError::invalid_request("the parameters are too long in all")))
         }

@@ -10,7 +10,7 @@ use tower_sessions::Session;
 
 use super::Stop;
 use super::refusal::Refusal;
-use crate::foundation::id::{ConnectionId, SessionId};
+use crate::foundation::id::ConnectionId;
 use crate::foundation::secret::Digest;
 use crate::keys::keyring::ALGORITHMS;
 use crate::model::application::{Application, GrantType, OrganizationPrompt, OrganizationUsage};
@@ -30,7 +30,7 @@ use crate::protocol::oauth::{resource, scope};
 use crate::protocol::oidc::id_token;
 use crate::store::durable::choices::{self, Choice};
 use crate::store::durable::engine::StoreError;
-use crate::store::durable::standing::{self, Standing};
+use crate::store::durable::standing::{self, Person, Standing};
 use crate::store::durable::{organizations, routing};
 use crate::web::browser;
 use crate::web::visitor::Visitor;
@@ -51,13 +51,12 @@ pub fn redirect_uri(application: &Application, requested: Option<&str>) -> Resul
     named.map(str::to_owned).ok_or(Refusal::BadRedirectUri)
 }
 
-/// What the application asks for, if it may. `issuer` is ours; with the request comes whether the organizations that it
-/// names are one.
+/// What the application asks for, if it may. `issuer` is ours.
 pub fn asked(
     application: &Application,
     issuer: &str,
     way: Way,
-    (request, is_one): (Request, bool),
+    request: Request,
     redirect_uri: String,
     state: Option<String>,
 ) -> Result<Asked, OAuthError> {
@@ -70,16 +69,9 @@ pub fn asked(
     if settings.must_challenge() && request.code_challenge.is_none() {
         return Err(OAuthError::invalid_request("code_challenge is required for this client"));
     }
-    let organization = organization_asked(&request, is_one)?;
-    if settings.organization_usage == OrganizationUsage::Deny && organization != OrganizationAsked::Unsaid {
-        return Err(OAuthError::invalid_request("this application does not use organizations"));
-    }
+    let organization = organization_asked(&request)?;
+    settings.may_ask_for_organizations(organization != OrganizationAsked::Unsaid, &request.scopes)?;
     let scopes = settings.granted_scopes(&request.scopes)?;
-    if settings.organization_usage == OrganizationUsage::Deny
-        && scopes.iter().any(|one| one == scope::ORGANIZATIONS)
-    {
-        return Err(OAuthError::invalid_scope("this application does not use organizations"));
-    }
     resource::within(&request.resources, &application.resources(issuer))?;
     let prompt = |word: &str| request.prompts.iter().any(|prompt| prompt == word);
     Ok(Asked {
@@ -167,18 +159,18 @@ pub fn no_hint() -> OAuthError {
 }
 
 /// The organization that the parameter and the scopes agree on.
-fn organization_asked(request: &Request, is_one: bool) -> Result<OrganizationAsked, OAuthError> {
-    OrganizationAsked::of(&request.scopes, request.organization.as_deref(), is_one)
+fn organization_asked(request: &Request) -> Result<OrganizationAsked, OAuthError> {
+    OrganizationAsked::of(&request.scopes, request.organization.as_ref())
 }
 
-/// The session that this browser has already, if it will do for what is asked.
+/// Whose session this browser has already, if it will do for what is asked.
 pub async fn standing_session(
     visitor: &Visitor,
     browser: &Session,
     application: &Application,
     login: &Login,
     arrived: &Arrived,
-) -> Result<Option<SessionId>, Stop> {
+) -> Result<Option<Person>, Stop> {
     let asked = &login.asked;
     if arrived.another_account || asked.prompt.login || asked.prompt.select_account {
         return Ok(None);
@@ -198,7 +190,7 @@ pub async fn standing_session(
     let fits = fits
         && is_where_the_hint_leads(visitor, application, login, connection.id).await?
         && (standing.still_provided || is_good_elsewhere(visitor, application, &standing, asked).await?);
-    Ok(fits.then_some(session.id))
+    Ok(fits.then_some(Person { session: standing.session, user: standing.user, current: standing.current }))
 }
 
 /// An application that says by `domain_hint` which company's people it means does not get another one's, because somebody
@@ -243,8 +235,8 @@ async fn is_good_elsewhere(
         && project.settings.organizations != Organizations::Off;
     let asks = settings.organization_prompt != OrganizationPrompt::None;
     let choices = match &asked.organization {
-        OrganizationAsked::Named(name) => {
-            match organizations::named(&mut &broker.db, project.id, name).await? {
+        OrganizationAsked::Named(named) => {
+            match organizations::named(&mut &broker.db, project.id, named.name()).await? {
                 Some(named) => choices::to(&mut &broker.db, &standing.user, named.id, broker.now())
                     .await?
                     .into_iter()
@@ -295,35 +287,34 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::protocol::oauth::authorization;
+    use crate::protocol::oauth::organization::NamedOrganization;
     use crate::protocol::oauth::params::Params;
 
     fn organization(query: &str) -> Result<OrganizationAsked, &'static str> {
         let query = format!("response_type=code&{query}");
         let request =
             authorization::request(&Params::parse(query.as_bytes()).unwrap()).map_err(|e| e.code)?;
-        let names = OrganizationAsked::names(&request.scopes, request.organization.as_deref());
-        // Nothing is known of any: two texts are two organizations.
-        organization_asked(&request, names.len() < 2).map_err(|error| error.code)
+        organization_asked(&request).map_err(|error| error.code)
     }
 
     #[test]
     fn the_organization_is_asked_for_in_many_ways_but_never_guessed() {
-        use OrganizationAsked::{All, Named, One, Unsaid};
+        use OrganizationAsked::{All, One, Unsaid};
+        let named = |name: &str| Ok(OrganizationAsked::Named(NamedOrganization::one(name)));
         assert_eq!(organization("scope=openid"), Ok(Unsaid));
         assert_eq!(organization("scope=openid+organization"), Ok(One));
         assert_eq!(organization("scope=openid+organization:*"), Ok(All));
-        assert_eq!(organization("scope=openid+organization:acme"), Ok(Named("acme".into())));
-        assert_eq!(organization("scope=openid+organization&organization=acme"), Ok(Named("acme".into())));
+        assert_eq!(organization("scope=openid+organization:acme"), named("acme"));
+        assert_eq!(organization("scope=openid+organization&organization=acme"), named("acme"));
         assert_eq!(organization("scope=openid&organization_id=acme"), Err("invalid_request"), "ids only");
         let id = crate::foundation::id::OrganizationId::from_u128(7).to_string();
-        assert_eq!(organization(&format!("scope=openid&organization_id={id}")), Ok(Named(id)));
+        assert_eq!(organization(&format!("scope=openid&organization_id={id}")), named(&id));
+        let both = organization(&format!("scope=openid&organization_id={id}&organization=acme"));
+        assert!(matches!(both, Ok(OrganizationAsked::Named(both)) if both.agrees_with("acme")));
         assert_eq!(organization("scope=openid+organization:acme&organization=other"), Err("invalid_request"));
         assert_eq!(organization("scope=openid+organization:*&organization=acme"), Err("invalid_request"));
         assert_eq!(organization("scope=openid+organization:a+organization:b"), Err("invalid_request"));
         assert_eq!(organization("scope=openid+organization+organization:*"), Err("invalid_request"));
-        assert_eq!(
-            organization("scope=openid+organization:acme&organization=acme"),
-            Ok(Named("acme".into()))
-        );
+        assert_eq!(organization("scope=openid+organization:acme&organization=acme"), named("acme"));
     }
 }

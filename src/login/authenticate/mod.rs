@@ -13,7 +13,7 @@ use serde_json::json;
 use super::Stop;
 use super::departure::Departure;
 use super::doorstep;
-use super::refusal::Refusal;
+use super::refusal::{Newcomer, Refusal};
 use crate::audit::Keep;
 use crate::broker::Broker;
 use crate::foundation::clock::Moment;
@@ -36,10 +36,12 @@ use crate::model::project::{MembershipMode, Project};
 use crate::model::role;
 use crate::model::session::Session;
 use crate::model::user::{Profile, User};
+use crate::store::durable::engine::tries::Undone as CanBeUndone;
 use crate::store::durable::engine::{Lock, Read, StoreError, Tx};
 use crate::store::durable::memberships::Expected;
 use crate::store::durable::{
-    connections, domains, identities, invitations, memberships, roles, sessions, used, user_terms, users,
+    connection_runs, connections, domains, identities, invitations, memberships, roles, sessions, used,
+    user_terms, users,
 };
 use crate::web::browser::Turn;
 use crate::web::visitor::Visitor;
@@ -149,7 +151,7 @@ pub async fn sign_in(
             lifetime: Duration::from_secs(broker.config.login.session_lifetime),
             found: found.clone(),
         };
-        match broker.db.write(async move |tx| work.run(tx).await).await {
+        match broker.db.write_again(async move |tx| work.run(tx).await).await {
             Ok(session) => return Ok(session),
             Err(Undone::Refused(refusal)) => return Err(refusal.into()),
             Err(Undone::Store(StoreError::Unique { .. } | StoreError::Conflict)) if attempt == 0 => {}
@@ -234,6 +236,12 @@ impl From<Refusal> for Undone {
     }
 }
 
+impl CanBeUndone for Undone {
+    fn is_a_lost_race(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_a_lost_race())
+    }
+}
+
 /// A connection asserts only addresses in domains verified now, by its own organization, and routed to it
 /// (invariant 2; threats C01). One that is no organization's may assert none that an organization holds. Nothing, if the
 /// proof breaks the rule; otherwise the domain of its address, if it is the organization's.
@@ -287,7 +295,7 @@ struct Claimed {
 }
 
 impl SignIn {
-    async fn run(self, tx: &mut Tx<'_>) -> Result<SessionId, Undone> {
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<SessionId, Undone> {
         let connection = self.connection(tx).await?;
         self.still_stands(tx, &connection).await?;
         self.use_up(tx, &connection).await?;
@@ -301,11 +309,17 @@ impl SignIn {
         self.found.turn.keep(tx, self.keep.project.id, session, self.keep.now, until).await?;
         let mut event = self.event("login.authenticated", &connection).actor(user);
         event.outcome = Outcome::Granted;
+        if self.found.proof.left_out.iter().any(|line| line.starts_with("groups:")) {
+            connection_runs::groups_missing(tx, connection.id, connection.version, self.keep.now).await?;
+        }
         if !self.found.proof.left_out.is_empty() {
             event = event.with("left_out", self.found.proof.left_out.clone());
         }
         if let Some(why) = not_joined {
             event = event.with("auto_join", why.word());
+            if let Some(email) = self.own_address(&connection) {
+                event = event.with("email", email.as_str());
+            }
         }
         self.keep.record(tx, &event.subject(session)).await?;
         Ok(session)
@@ -407,7 +421,7 @@ impl SignIn {
             Some(identity) => {
                 let found = users::by_id(tx, self.keep.project.id, identity.user_id).await?;
                 let user = found.filter(|user| user.disabled_at.is_none()).ok_or(Refusal::UserDisabled)?;
-                if !self.found.proof.facts.naming.means_like(&identity.naming) {
+                if !self.found.proof.naming.means_like(&identity.naming) {
                     return Err(Refusal::AssertionRefused("subject_kind").into());
                 }
                 self.refresh(tx, connection, user, &identity, claimed).await?;
@@ -445,7 +459,8 @@ impl SignIn {
             self.keep.record(tx, &changed.changing(Some(known(&before)), Some(known(&after)))).await?;
         }
         let email = self.found.proof.email.as_ref().map(Email::as_str);
-        identities::touch(tx, identity.id, email, &self.found.proof.facts, self.keep.now).await?;
+        let (facts, naming) = (&self.found.proof.facts, &self.found.proof.naming);
+        identities::touch(tx, identity.id, email, (facts, naming), self.keep.now).await?;
         Ok(())
     }
 
@@ -473,7 +488,7 @@ impl SignIn {
             connection_id: connection.id,
             issuer: self.found.proof.issuer.clone(),
             subject: self.found.proof.subject.clone(),
-            naming: self.found.proof.facts.naming.clone(),
+            naming: self.found.proof.naming.clone(),
             last_login_at: self.keep.now,
         };
         let email = self.found.proof.email.as_ref().map(Email::as_str);
@@ -488,9 +503,15 @@ impl SignIn {
         }
         let (joined, why) = self.auto_join(tx, connection, user.id, claimed).await?;
         if connection.settings.jit == Jit::ExpectedOnly && !expected && !joined && !invited {
-            return Err(Refusal::NotExpected(why).into());
+            let newcomer = Newcomer { email: self.own_address(connection), why };
+            return Err(Refusal::NotExpected(Box::new(newcomer)).into());
         }
         Ok((user.id, identity.id, why))
+    }
+
+    /// The address that they come under, where the connection is an organization's: it is in a domain of its own by now.
+    fn own_address(&self, connection: &Connection) -> Option<Email> {
+        self.found.proof.email.clone().filter(|_| connection.organization_id.is_some())
     }
 
     /// Accepts the invitation by which they came, if there is one and it is theirs; otherwise nobody signs in by it
@@ -594,12 +615,12 @@ impl SignIn {
             memberships::take_expected(tx, self.keep.project.id, email, user, own, since, self.keep.now)
                 .await?;
         // One's own organization first: in an exclusive project it is the only one.
-        places.sort_by_key(|place| Some(place.organization_id) != connection.organization_id);
+        places.sort_by_key(|(place, _)| Some(place.organization_id) != connection.organization_id);
         let mut any = false;
-        for mut place in places {
+        for (mut place, kept_at) in places {
             any = true;
             self.drop_unknown(tx, &mut place).await?;
-            self.give_roles(tx, user, &place).await?;
+            self.give_roles(tx, user, (&place, kept_at)).await?;
             // In an exclusive project one has one membership; a known user has it already.
             if new || self.keep.project.settings.membership_mode == MembershipMode::Shared {
                 let joining = Joining {
@@ -640,14 +661,23 @@ impl SignIn {
         Ok(verified_at.filter(|_| had_another_holder).unwrap_or(Moment::from_millis(0)))
     }
 
-    /// Somebody who has joined by themselves in the meantime gets the roles that were meant for them.
-    async fn give_roles(&self, tx: &mut Tx<'_>, user: UserId, place: &Expected) -> Result<(), Undone> {
+    /// Somebody who has joined by themselves in the meantime gets the roles that were meant for them, unless somebody has
+    /// given them others since the place was kept.
+    async fn give_roles(
+        &self,
+        tx: &mut Tx<'_>,
+        user: UserId,
+        (place, kept_at): (&Expected, Moment),
+    ) -> Result<(), Undone> {
         let found = memberships::locked(tx, place.organization_id, user).await?;
         let Some(mut member) = found.filter(|member| {
             member.status == MembershipStatus::Active && member.source == MembershipSource::Jit
         }) else {
             return Ok(());
         };
+        if memberships::is_changed_since(tx, member.id, kept_at).await? {
+            return Ok(());
+        }
         // Who has come to own it meanwhile goes on doing so (threats H02).
         let owns = member.roles.iter().any(|name| name == role::OWNER);
         member.roles.clone_from(&place.roles);

@@ -10,6 +10,7 @@ use crate::model::application::{Application, OrganizationPrompt, OrganizationUsa
 use crate::model::login::{Asked, Beforehand, Context, Login, OrganizationAsked};
 use crate::model::project::Organizations;
 use crate::model::user::User;
+use crate::protocol::oauth::organization::NamedOrganization;
 use crate::store::durable::choices::{self, Choice};
 use crate::store::durable::engine::StoreError;
 use crate::store::durable::standing::{self, Person};
@@ -21,26 +22,29 @@ pub enum Decision {
     Chosen(Context),
 }
 
-/// Whether the page is needed.
+/// Whether the page is needed. `found`: whose session that is, where it has just been read.
 pub async fn decide(
     visitor: &Visitor,
     application: &Application,
     login: &Login,
     session: SessionId,
+    found: Option<Person>,
 ) -> Result<Decision, Stop> {
     let asked = &login.asked;
     let of_project = visitor.project.settings.organizations;
     if application.settings.organization_usage == OrganizationUsage::Deny
-        || (of_project == Organizations::Off && !matches!(asked.organization, OrganizationAsked::Named(_)))
+        || (of_project == Organizations::Off && asked.organization.named().is_none())
         || asked.organization == OrganizationAsked::All
     {
         return Ok(Decision::Chosen(Context::Personal));
     }
-    let Person { user, current, .. } = person(visitor, session).await?;
+    let Person { user, current, .. } = match found.filter(|found| found.session.id == session) {
+        Some(found) => living(visitor, Some(found))?,
+        None => person(visitor, session).await?,
+    };
     let found = available(visitor, application, &user).await?;
-    if let OrganizationAsked::Named(name) = &asked.organization {
-        let named = found.iter().find(|choice| is_named(choice, name));
-        return Ok(Decision::Chosen(context(named.ok_or(Refusal::OrganizationNotAllowed)?)));
+    if let Some(named) = asked.organization.named() {
+        return Ok(Decision::Chosen(context(asked_for(&found, named)?)));
     }
     if let Beforehand::Named(name) = &login.beforehand
         && !asked.prompt.select_organization
@@ -76,6 +80,16 @@ pub async fn decide(
 fn needs_one(application: &Application, asked: &Asked) -> bool {
     application.settings.organization_usage == OrganizationUsage::Require
         || asked.organization == OrganizationAsked::One
+}
+
+/// What is named in two ways is compared here, by whoever may act for one of the two: nobody else learns what is whose.
+fn asked_for<'c>(found: &'c [Choice], named: &NamedOrganization) -> Result<&'c Choice, Refusal> {
+    let knows = |choice: &&Choice| named.texts().any(|name| is_named(choice, name));
+    let choice = found.iter().find(knows).ok_or(Refusal::OrganizationNotAllowed)?;
+    match is_named(choice, named.name()) && named.agrees_with(&choice.slug) {
+        true => Ok(choice),
+        false => Err(Refusal::Protocol(NamedOrganization::disagreement())),
+    }
 }
 
 fn is_named(choice: &Choice, name: &str) -> bool {
@@ -125,7 +139,11 @@ pub async fn user_of(visitor: &Visitor, session: SessionId) -> Result<User, Stop
 
 async fn person(visitor: &Visitor, session: SessionId) -> Result<Person, Stop> {
     let broker = visitor.broker();
-    let found = standing::person(&mut &broker.db, visitor.project.id, session).await?;
-    let person = found.filter(|found| found.session.is_alive(broker.now())).ok_or(Refusal::SessionEnded)?;
-    Some(person).filter(|found| found.user.disabled_at.is_none()).ok_or(Refusal::UserDisabled.into())
+    Ok(living(visitor, standing::person(&mut &broker.db, visitor.project.id, session).await?)?)
+}
+
+fn living(visitor: &Visitor, found: Option<Person>) -> Result<Person, Refusal> {
+    let now = visitor.broker().now();
+    let person = found.filter(|found| found.session.is_alive(now)).ok_or(Refusal::SessionEnded)?;
+    Some(person).filter(|found| found.user.disabled_at.is_none()).ok_or(Refusal::UserDisabled)
 }

@@ -7,8 +7,8 @@ use tower_sessions::Session;
 
 use super::{Decision, available, context, decide, unavailable, user_of};
 use crate::foundation::id::SessionId;
-use crate::login::flow::Journey;
-use crate::login::pages::{InFlow, Posted};
+use crate::login::flow::{self, Journey};
+use crate::login::pages::{InFlow, Posted, about};
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, next};
 use crate::model::application::Application;
@@ -18,12 +18,20 @@ use crate::store::durable::choices::Choice as Available;
 use crate::store::durable::{connections, sessions};
 use crate::web::reply;
 use crate::web::templates::{
-    About, Choice, Href, ImagePath, OrganizationsPage, Page, Problem, SEARCH_ABOVE, Search,
+    Choice, Href, ImagePath, OrganizationsPage, Page, Problem, SEARCH_ABOVE, Search,
 };
 use crate::web::visitor::Visitor;
 
 /// `POST /login/{flow}/organization`: one was picked.
-pub async fn pick(browser: Session, Posted { visitor, mut journey, params }: Posted) -> Response {
+///
+/// Of two different presses the first counts: there is one code (threats H24), and by then the application may have it. The
+/// other is told that the login has ended. To act for another one is what the application asks for.
+pub async fn pick(browser: Session, posted: Posted) -> Response {
+    let asking = posted.visitor.clone();
+    flow::to_its_end(&asking, act(browser, posted)).await
+}
+
+async fn act(browser: Session, Posted { visitor, mut journey, params }: Posted) -> Response {
     match picked(&visitor, &browser, &journey, &params).await {
         Ok(acting) => {
             journey.login.stage = Stage::Acting(acting);
@@ -58,7 +66,7 @@ async fn picked(
 }
 
 /// The session in which the choice is made: the flow's own, or the one that another tab of a first visit began
-/// for the same person at the same moment, and whose cookie came last (threats H25).
+/// for the same person at the same moment, and whose cookie came last (threats H25); or in which they have signed in anew.
 async fn standing(
     visitor: &Visitor,
     browser: &Session,
@@ -71,7 +79,7 @@ async fn standing(
         return Ok(of_flow);
     }
     let (db, now) = (&visitor.broker().db, visitor.broker().now());
-    let own = sessions::by_id(&mut &*db, project, of_flow).await?.filter(|session| session.is_alive(now));
+    let own = sessions::by_id(&mut &*db, project, of_flow).await?;
     let other =
         sessions::by_id(&mut &*db, project, of_browser).await?.filter(|session| session.is_alive(now));
     let asked = &journey.login.asked;
@@ -104,7 +112,7 @@ async fn searched(visitor: &Visitor, journey: &Journey, params: &Params) -> Resu
         return Ok(reply::see_other(&journey.path(visitor, "")));
     };
     let application = application(visitor, journey).await?;
-    match decide(visitor, &application, &journey.login, session).await? {
+    match decide(visitor, &application, &journey.login, session, None).await? {
         Decision::Ask(found) => {
             let look = (found.as_slice(), [].as_slice(), Some(params));
             picker(visitor, &application, journey, session, look).await
@@ -156,7 +164,7 @@ pub async fn picker(
     let user = user_of(visitor, session).await?;
     let page = OrganizationsPage {
         application: application.display_name.clone(),
-        about: About::of(application),
+        about: about(visitor, application).await?,
         email: user.email.map(|email| email.to_string()).or(user.profile.name).unwrap_or_default(),
         action: journey.path(visitor, "/organization"),
         csrf: journey.login.csrf.clone(),

@@ -8,17 +8,15 @@ use super::refusal::Refusal;
 use super::{Stop, question};
 use crate::audit;
 use crate::model::application::Application;
-use crate::model::consent::{self, Allowed};
+use crate::model::consent::{self, Told};
 use crate::model::login::{Acting, Asked};
 use crate::model::user::User;
 use crate::protocol::oauth::scope;
+use crate::protocol::problem::API;
 use crate::store::durable::engine::StoreError;
 use crate::store::durable::{consents, registrations, sessions};
 use crate::web::templates::{Disclosed, Why};
 use crate::web::visitor::Visitor;
-
-/// Path of the administration API, within an issuer.
-const API: &str = "/api/v1";
 
 /// What a page says that the application is told of this person, and may do with it.
 pub async fn told(
@@ -42,7 +40,11 @@ pub async fn told(
         scopes = scopes.into_iter().filter_map(|one| of_nobody(application, one)).collect();
     }
     let registered = registrations::limits_of(&mut &visitor.broker().db, application.id).await?;
-    let why = if registered.is_some() { Why::Itself } else { Why::Operator };
+    let why = match (registered, application.organization_id) {
+        (Some(_), _) => Why::Itself,
+        (None, Some(_)) => Why::Owner,
+        (None, None) => Why::Operator,
+    };
     Ok(Disclosed { why, scopes, claims, audiences: others, manages: !own.is_empty() })
 }
 
@@ -58,8 +60,9 @@ fn of_nobody(application: &Application, scope: String) -> Option<String> {
 
 /// Names what a page shows of it, so that nobody says yes to something else.
 pub fn shown(application: &Application, asked: &Asked, acting: &Acting) -> String {
-    let Allowed { terms, places, scopes, .. } = Allowed::of(application, asked, acting.context);
-    let all = [vec![terms.name], terms.audiences, places, scopes].map(|some| some.join("\n"));
+    let Told { place, audiences, scopes, .. } = Told::of(application, asked, acting.context);
+    let place = place.host().map(str::to_owned).into_iter().collect();
+    let all = [vec![application.display_name.clone()], audiences, place, scopes].map(|some| some.join("\n"));
     question::shown(acting, &all)
 }
 
@@ -73,11 +76,9 @@ async fn allow(
     let (broker, project) = (visitor.broker(), visitor.project.id);
     let (random, now) = (broker.random.clone(), broker.now());
     let (session, id) = (acting.session, application.id);
-    let allowed = Allowed::of(application, asked, acting.context);
-    let event = allowed
-        .event(application)
-        .request(Some(visitor.request))
-        .with("address", visitor.address.to_string());
+    let (name, told) = (application.display_name.clone(), Told::of(application, asked, acting.context));
+    let event =
+        told.event(application).request(Some(visitor.request)).with("address", visitor.address.to_string());
     let kept = broker
         .db
         .write(async move |tx| {
@@ -85,7 +86,7 @@ async fn allow(
             let Some(session) = session.filter(|session| session.is_alive(now)) else {
                 return Ok(Err(Refusal::SessionEnded));
             };
-            consents::allow(tx, session.user_id, id, &allowed, now).await?;
+            consents::allow(tx, session.user_id, id, (&name, &told), now).await?;
             audit::record(tx, &random, now, &event.actor(session.user_id)).await?;
             Ok::<_, StoreError>(Ok(()))
         })

@@ -5,18 +5,18 @@ use axum::response::Response;
 use tower_sessions::Session;
 
 use super::{allow, shown, told};
-use crate::login::flow::Journey;
-use crate::login::pages::Posted;
+use crate::login::flow::{self, Journey};
+use crate::login::pages::{Posted, about};
 use crate::login::question::{self, Said};
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, next};
 use crate::model::application::Application;
-use crate::model::consent;
+use crate::model::consent::Place;
 use crate::model::login::{Acting, Stage};
 use crate::protocol::oauth::params::Params;
 use crate::store::durable::standing;
 use crate::web::reply;
-use crate::web::templates::{About, ConsentPage, Page};
+use crate::web::templates::{ConsentPage, Page};
 use crate::web::visitor::Visitor;
 
 /// Asks: which application, where it leads, with whose account, for whom they act, and what it is told.
@@ -32,8 +32,8 @@ pub async fn ask(
     let (organization, delegated_by) = question::acts_for(visitor, acting).await?;
     let page = ConsentPage {
         application: application.display_name.clone(),
-        about: About::of(application),
-        leads_to: consent::place_of(asked),
+        about: about(visitor, application).await?,
+        leads_to: Place::of(asked).host().map(str::to_owned),
         told: told(visitor, application, (asked, acting), &user).await?,
         email: user.email.map(|email| email.to_string()).or(user.profile.name).unwrap_or_default(),
         organization,
@@ -48,7 +48,12 @@ pub async fn ask(
 }
 
 /// `POST /login/{flow}/consent`: the person allows it, or not.
-pub async fn decide(browser: Session, Posted { visitor, mut journey, params }: Posted) -> Response {
+pub async fn decide(browser: Session, posted: Posted) -> Response {
+    let asking = posted.visitor.clone();
+    flow::to_its_end(&asking, answered(browser, posted)).await
+}
+
+async fn answered(browser: Session, Posted { visitor, mut journey, params }: Posted) -> Response {
     match decided(&visitor, &browser, &journey, &params).await {
         Ok(Said::Yes) => {
             journey.login.asked.prompt.consent = false;

@@ -7,8 +7,8 @@ use tower_sessions::Session;
 
 use super::{WINDOW, asked};
 use crate::foundation::id::UserId;
-use crate::login::flow::Journey;
-use crate::login::pages::{InFlow, Posted};
+use crate::login::flow::{self, Journey};
+use crate::login::pages::{InFlow, Posted, about};
 use crate::login::question::{self, Said};
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, Ways, answer, consent, next, note, refused, turn_away_to};
@@ -23,7 +23,7 @@ use crate::telemetry::names;
 use crate::web::browser;
 use crate::web::form::Form;
 use crate::web::reply;
-use crate::web::templates::{About, DeviceAnsweredPage, DevicePage, Href, LetInPage, Page, Problem};
+use crate::web::templates::{DeviceAnsweredPage, DevicePage, Href, LetInPage, Page, Problem};
 use crate::web::visitor::Visitor;
 
 /// Of the languages that somebody goes on in.
@@ -102,17 +102,23 @@ fn sign_in_page(visitor: &Visitor, code: Option<&str>) -> Response {
     let action = visitor.path("/account/sign-in");
     let ui_locales = visitor.ui_locales.clone();
     let code = code.map(device::shown);
-    let page = DevicePage { action, code, ui_locales, is_stranger: true, ..DevicePage::default() };
+    let sign_in = another_account(visitor, code.as_deref());
+    let page = DevicePage { action, code, ui_locales, problem: None, is_stranger: true, sign_in };
     visitor.page(StatusCode::OK, &Page::Device(page), None, &visitor.provider_targets())
+}
+
+/// Where somebody signs in as somebody else, and comes back with the code.
+fn another_account(visitor: &Visitor, code: Option<&str>) -> Option<Href> {
+    let mut wanted = vec![("another", "yes"), ("device", code.unwrap_or_default())];
+    wanted.extend(visitor.ui_locales.as_deref().map(|locales| ("ui_locales", locales)));
+    Href::parse(&append(&visitor.path("/account/sign-in"), wanted))
 }
 
 fn code_page(visitor: &Visitor, code: Option<&str>, problem: Option<Problem>) -> Response {
     let (action, ui_locales) = (visitor.path(PATH), visitor.ui_locales.clone());
     let code = code.map(device::shown);
-    let mut another = vec![("another", "yes"), ("device", code.as_deref().unwrap_or_default())];
-    another.extend(ui_locales.as_deref().map(|locales| ("ui_locales", locales)));
-    let another_account = Href::parse(&append(&visitor.path("/account/sign-in"), another));
-    let page = DevicePage { action, code, ui_locales, problem, is_stranger: false, another_account };
+    let sign_in = another_account(visitor, code.as_deref());
+    let page = DevicePage { action, code, ui_locales, problem, is_stranger: false, sign_in };
     let status = if problem.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     // Browsers hold the redirect that follows against this, as far as the identity provider.
     visitor.page(status, &Page::Device(page), None, &visitor.provider_targets())
@@ -139,7 +145,7 @@ pub async fn let_in_page(
     };
     let page = LetInPage {
         application: application.display_name.clone(),
-        about: About::of(application),
+        about: about(visitor, application).await?,
         told,
         email: user.email.map(|email| email.to_string()).or(user.profile.name).unwrap_or_default(),
         organization,
@@ -176,7 +182,12 @@ pub async fn stand(browser: Session, InFlow { visitor, journey }: InFlow) -> Res
 }
 
 /// `POST /login/{flow}/device`: the person lets it in, or not.
-pub async fn decide(browser: Session, Posted { visitor, journey, params }: Posted) -> Response {
+pub async fn decide(browser: Session, posted: Posted) -> Response {
+    let asking = posted.visitor.clone();
+    flow::to_its_end(&asking, said(browser, posted)).await
+}
+
+async fn said(browser: Session, Posted { visitor, journey, params }: Posted) -> Response {
     match decided(&visitor, &browser, &journey, &params).await {
         Ok(Said::Yes) => next::device_answered(&visitor, journey, true).await,
         Ok(Said::No) => next::device_answered(&visitor, journey, false).await,

@@ -16,6 +16,7 @@ use crate::model::login::{Asked, OrganizationAsked};
 use crate::model::organization::Organization;
 use crate::model::project::Project;
 use crate::protocol::oauth::error::OAuthError;
+use crate::protocol::oauth::organization::NamedOrganization;
 use crate::protocol::oauth::params;
 use crate::store::durable::engine::tries::Undone as CanBeUndone;
 use crate::store::durable::engine::{Read, StoreError, Tx};
@@ -90,9 +91,10 @@ pub async fn wanted(
     found: &Found,
     asked: &mut Asked,
 ) -> Result<(), Stop> {
-    if let OrganizationAsked::Named(name) = &asked.organization {
-        let named = organizations::named(db, project.id, name).await?;
-        if named.is_none_or(|named| named.id != found.organization.id) {
+    if let OrganizationAsked::Named(named) = &asked.organization {
+        let other = organizations::named(db, project.id, named.name()).await?;
+        let is_it = |one: &Organization| one.id == found.organization.id && named.agrees_with(&one.slug);
+        if !other.as_ref().is_some_and(is_it) {
             let why = "organization is not the one that the invitation is of";
             return Err(Refusal::Protocol(OAuthError::invalid_request(why)).into());
         }
@@ -111,7 +113,7 @@ pub async fn join(visitor: &Visitor, asked: &mut Asked, session: SessionId) -> R
     let organization = accepted(visitor, token, session).await?;
     asked.ticket = None;
     if asked.organization != OrganizationAsked::All {
-        asked.organization = OrganizationAsked::Named(organization.to_string());
+        asked.organization = OrganizationAsked::Named(NamedOrganization::one(organization.to_string()));
     }
     Ok(())
 }

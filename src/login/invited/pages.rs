@@ -65,6 +65,7 @@ pub async fn question(
         application: application.display_name.clone(),
         csrf: journey.login.csrf.clone(),
         cancel: journey.cancel(visitor),
+        another_account: Some(journey.path(visitor, "/restart")),
     };
     let (status, page) = match &found {
         Some(found) => (StatusCode::OK, page(found, journey.path(visitor, "/invitation"))),
@@ -166,7 +167,5 @@ async fn member(visitor: &Visitor, browser: &Session) -> Result<Option<AcceptedP
         None => None,
     };
     let email = found.user.email.map(|email| email.to_string());
-    let (organization, another_account) =
-        (organization.map(|one| one.display_name), visitor.another_account());
-    Ok(Some(AcceptedPage { organization, email, another_account }))
+    Ok(Some(AcceptedPage { organization: organization.map(|one| one.display_name), email }))
 }

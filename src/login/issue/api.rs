@@ -1,6 +1,7 @@
 //! The endpoints of tokens: issue, revocation, introspection, UserInfo.
 
 use axum::Json;
+use axum::extract::{FromRequest, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
@@ -20,12 +21,14 @@ use crate::login::{Stop, note};
 use crate::model::application::Application;
 use crate::protocol::jose::Algorithm;
 use crate::protocol::oauth::error::OAuthError;
+use crate::protocol::oauth::params::Params;
 use crate::protocol::oauth::scope;
 use crate::store::durable::engine::StoreError;
 use crate::store::durable::{applications, choices, grants, machine_grants};
 use crate::web::cors;
 use crate::web::dpop::{self, Scheme};
-use crate::web::form::MachineForm;
+use crate::web::form::{self, MachineForm};
+use crate::web::front::Front;
 use crate::web::reply;
 use crate::web::visitor::Visitor;
 
@@ -42,13 +45,17 @@ pub async fn token(visitor: Visitor, MachineForm(params): MachineForm) -> Respon
         Err(NoTokens::Failed(fault)) => visitor.machine_fault(&fault).await,
     };
     dpop::hand_out(&visitor, response.headers_mut());
-    readable(&visitor, client::claimed(&visitor, &params), response).await
+    readable(&visitor, || client::claimed(&visitor, &params), response).await
 }
 
 /// Lets pages of the application read the answer that was asked for in its name.
-pub async fn readable(visitor: &Visitor, client_id: Option<String>, response: Response) -> Response {
+pub async fn readable(
+    visitor: &Visitor,
+    client_id: impl FnOnce() -> Option<String>,
+    response: Response,
+) -> Response {
     let headers = &visitor.headers;
-    let Some(id) = client_id.filter(|_| cors::origin(headers).is_some()) else {
+    let Some(id) = cors::origin(headers).and_then(|_| client_id()) else {
         return cors::answered(headers, None, response);
     };
     match applications::by_client_id(&mut &visitor.broker().db, visitor.project.id, &id).await {
@@ -82,7 +89,7 @@ pub async fn revoke(visitor: Visitor, MachineForm(params): MachineForm) -> Respo
         }
         Err(stop) => stopped(&visitor, stop).await,
     };
-    readable(&visitor, client::claimed(&visitor, &params), response).await
+    readable(&visitor, || client::claimed(&visitor, &params), response).await
 }
 
 /// `POST /introspect` (RFC 7662), signed for who wants it so (RFC 9701).
@@ -149,9 +156,45 @@ fn refused(error: &OAuthError, login_url: Option<String>) -> Response {
     response
 }
 
-/// `GET` or `POST /userinfo` (OpenID Connect Core, section 5.3): what is true now, not when the token was signed.
+/// `GET /userinfo` (OpenID Connect Core, section 5.3): what is true now, not when the token was signed.
 pub async fn userinfo(visitor: Visitor) -> Response {
-    let mut response = match told(&visitor).await {
+    userinfo_for(visitor, Ok(())).await
+}
+
+/// `POST /userinfo`: the same, by a token in the header or in a form (RFC 6750, section 2.2).
+pub async fn userinfo_posted(State(front): State<Front>, mut visitor: Visitor, request: Request) -> Response {
+    let shown = if form::is_form(&visitor.headers) {
+        match MachineForm::from_request(request, &front).await {
+            Ok(MachineForm(params)) => shows(&mut visitor, &params),
+            Err(response) => return response,
+        }
+    } else {
+        Ok(())
+    };
+    userinfo_for(visitor, shown).await
+}
+
+/// What stands in a form counts as if it stood in the header, which must not be there as well then.
+fn shows(visitor: &mut Visitor, params: &Params) -> Result<(), Refusal> {
+    let invalid = |why: String| Refusal::Protocol(OAuthError::invalid_request(why));
+    let Some(token) = params.get("access_token").map_err(|error| invalid(error.to_string()))? else {
+        return Ok(());
+    };
+    if visitor.headers.contains_key(header::AUTHORIZATION) {
+        return Err(invalid("the access token is shown twice: in the header, and in the form".to_owned()));
+    }
+    let shown = HeaderValue::try_from(format!("Bearer {token}"));
+    let shown = shown.map_err(|_| Refusal::Protocol(OAuthError::invalid_token("it is no access token")))?;
+    visitor.headers.insert(header::AUTHORIZATION, shown);
+    Ok(())
+}
+
+async fn userinfo_for(visitor: Visitor, shown: Result<(), Refusal>) -> Response {
+    let told = match shown {
+        Ok(()) => told(&visitor).await,
+        Err(refusal) => Err(refusal.into()),
+    };
+    let mut response = match told {
         Ok(mut response) => {
             reply::no_store(response.headers_mut());
             response
@@ -165,7 +208,7 @@ pub async fn userinfo(visitor: Visitor) -> Response {
         Err(Stop::Failed(fault)) => visitor.machine_fault(&fault).await,
     };
     dpop::hand_out(&visitor, response.headers_mut());
-    readable(&visitor, client::unverified_holder(&visitor), response).await
+    readable(&visitor, || client::unverified_holder(&visitor), response).await
 }
 
 /// RFC 6750, section 3; RFC 9449, section 7.1. Who shows a token as bound is told what that needs; everybody else, that it
@@ -174,6 +217,9 @@ fn unauthorized(visitor: &Visitor, refusal: &Refusal) -> Response {
     let (status, error) = match refusal {
         Refusal::Protocol(error) if error.code == "insufficient_scope" => {
             (StatusCode::FORBIDDEN, error.clone())
+        }
+        Refusal::Protocol(error) if error.code == "invalid_request" => {
+            (StatusCode::BAD_REQUEST, error.clone())
         }
         Refusal::Protocol(error) => (StatusCode::UNAUTHORIZED, error.clone()),
         Refusal::LoginRequired => {

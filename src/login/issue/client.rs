@@ -26,8 +26,8 @@ pub async fn authenticate(visitor: &Visitor, params: &Params) -> Result<Applicat
     let Credentials { client_id, proof } =
         read(header, params, unverified_issuer).map_err(Refusal::Protocol)?;
     let db = &visitor.broker().db;
-    let found = applications::by_client_id(&mut &*db, visitor.project.id, &client_id).await?;
-    let application = found.ok_or_else(|| unproved(Unproved::UnknownClient))?;
+    let found = applications::with_secrets(&mut &*db, visitor.project.id, &client_id).await?;
+    let (application, digests) = found.ok_or_else(|| unproved(Unproved::UnknownClient))?;
     if !application.is_enabled() {
         return Err(unproved(Unproved::Disabled).into());
     }
@@ -37,7 +37,6 @@ pub async fn authenticate(visitor: &Visitor, params: &Params) -> Result<Applicat
     match proof {
         Proof::Nothing => check_certificate(visitor, &application).map_err(unproved)?,
         Proof::SecretBasic(secret) | Proof::SecretPost(secret) => {
-            let digests = applications::secrets(&mut &*db, application.id).await?;
             if !digests.iter().any(|digest| digest.matches(secret.expose())) {
                 return Err(unproved(Unproved::Secret).into());
             }

@@ -3,16 +3,16 @@
 use std::time::Duration;
 
 use super::mint::{self, Minted};
-use super::{client, judged};
+use super::{client, first, judged, of_code};
 use crate::audit;
 use crate::foundation::id::{GrantId, OrganizationId, RequestId, SessionId};
 use crate::foundation::random::Random;
 use crate::keys::user_codes;
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, note_claimed};
-use crate::model::application::{Application, GrantType, OrganizationUsage};
+use crate::model::application::{Application, GrantType};
 use crate::model::audit_event::{AuditEvent, Outcome};
-use crate::model::consent::Allowed;
+use crate::model::consent::Told;
 use crate::model::device::{DeviceCode, DeviceRequest, State, UserCode};
 use crate::model::grant::{self, Grant, GrantRequest, SignedIn};
 use crate::model::login::{Asked, Context, DeviceShown, OrganizationAsked, Ready};
@@ -20,9 +20,8 @@ pub use crate::protocol::oauth::device::PATH;
 use crate::protocol::oauth::device::{Answer, Request, request};
 use crate::protocol::oauth::error::OAuthError;
 use crate::protocol::oauth::params::{self, Params};
-use crate::protocol::oauth::scope;
 use crate::store::durable::engine::{StoreError, Tx};
-use crate::store::durable::{consents, device_codes, grants, organizations, sessions};
+use crate::store::durable::{consents, device_codes, grants, sessions};
 use crate::store::ephemeral::Kind;
 use crate::telemetry::names;
 use crate::web::visitor::Visitor;
@@ -82,32 +81,19 @@ async fn asked(visitor: &Visitor, params: &Params) -> Result<(Application, Devic
     let application = client::authenticate(visitor, params).await?;
     let read = request(params).map_err(Refusal::Protocol)?;
     let address = visitor.address.to_string();
-    let names = OrganizationAsked::names(&read.scopes, read.organization.as_deref());
-    let is_one = organizations::are_one(&mut &visitor.broker().db, visitor.project.id, &names).await?;
-    let wanted = wanted(&application, (read, is_one), address).map_err(Refusal::Protocol)?;
+    let wanted = wanted(&application, read, address).map_err(Refusal::Protocol)?;
     may_ask(visitor).await?;
     Ok((application, wanted))
 }
 
-fn wanted(
-    application: &Application,
-    (read, is_one): (Request, bool),
-    address: String,
-) -> Result<DeviceRequest, OAuthError> {
+fn wanted(application: &Application, read: Request, address: String) -> Result<DeviceRequest, OAuthError> {
     let settings = &application.settings;
     if !settings.may_use(GrantType::DeviceCode) {
         return Err(OAuthError::unauthorized_client("this application lets no devices in"));
     }
-    let organization = OrganizationAsked::of(&read.scopes, read.organization.as_deref(), is_one)?;
+    let organization = OrganizationAsked::of(&read.scopes, read.organization.as_ref())?;
+    settings.may_ask_for_organizations(organization != OrganizationAsked::Unsaid, &read.scopes)?;
     let scopes = settings.granted_scopes(&read.scopes)?;
-    if settings.organization_usage == OrganizationUsage::Deny {
-        if organization != OrganizationAsked::Unsaid {
-            return Err(OAuthError::invalid_request("this application does not use organizations"));
-        }
-        if scopes.iter().any(|one| one == scope::ORGANIZATIONS) {
-            return Err(OAuthError::invalid_scope("this application does not use organizations"));
-        }
-    }
     let prompt = |word: &str| read.prompts.iter().any(|prompt| prompt == word);
     Ok(DeviceRequest {
         scopes,
@@ -163,26 +149,6 @@ async fn kept(visitor: &Visitor, device: DeviceCode) -> Result<UserCode, Stop> {
     }
 }
 
-/// What would be minted for who lets a device in as this.
-fn minting(visitor: &Visitor, asked: &Asked, session: SessionId, context: Context) -> mint::Request {
-    mint::Request {
-        project: visitor.project.id,
-        application: asked.application,
-        session,
-        context,
-        scopes: asked.scopes.clone(),
-        claims: asked.claims.clone(),
-        // Nothing is told yet.
-        listed: 0,
-        offline: false,
-        now: visitor.broker().now(),
-        epochs: None,
-        on_device: true,
-        place: None,
-        is_for_us: false,
-    }
-}
-
 /// Whether somebody could let a device in as this, if they allow what the page says: nobody is asked for what would be
 /// refused. It leaves no trace.
 pub async fn judge(
@@ -191,7 +157,7 @@ pub async fn judge(
     session: SessionId,
     context: Context,
 ) -> Result<Result<(), Refusal>, StoreError> {
-    judged(visitor, minting(visitor, asked, session, context)).await
+    judged(visitor, first(visitor, asked, (session, context))).await
 }
 
 /// The person lets the device in, if the pipeline would let them in themselves. What the page told them that an application
@@ -209,9 +175,9 @@ pub async fn approve(
         tag: visitor.request,
         address: visitor.address.to_string(),
         device,
-        allowed: asks.then(|| Allowed::of(application, ready.asked(), ready.context())),
+        told: asks.then(|| Told::of(application, ready.asked(), ready.context())),
         application: application.clone(),
-        request: minting(visitor, ready.asked(), ready.session(), ready.context()),
+        request: of_code(visitor, ready),
     };
     Ok(broker.db.write_again_on_snapshot(async move |tx| work.run(tx).await).await??)
 }
@@ -224,7 +190,7 @@ struct Approving {
     device: DeviceShown,
     application: Application,
     /// Where it is somebody else's.
-    allowed: Option<Allowed>,
+    told: Option<Told>,
     request: mint::Request,
 }
 
@@ -232,7 +198,7 @@ impl Approving {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Result<(), Refusal>, StoreError> {
         let request = &self.request;
         let judged = mint::run(tx, request).await?;
-        match (&judged, &self.allowed) {
+        match (&judged, &self.told) {
             // They say so by this, and nothing else is in its way: it is the last check.
             (Err(Refusal::ConsentRequired), Some(_)) | (Ok(_), _) => {}
             (Err(refusal), _) => return Ok(Err(refusal.clone())),
@@ -240,9 +206,9 @@ impl Approving {
         let Some(device) = device_codes::approve(tx, self.device.id, request.now).await? else {
             return Ok(Err(Refusal::DeviceOver));
         };
-        let minted = match (judged, &self.allowed) {
-            (Err(_), Some(allowed)) => {
-                self.allow(tx, allowed).await?;
+        let minted = match (judged, &self.told) {
+            (Err(_), Some(told)) => {
+                self.allow(tx, told).await?;
                 mint::run(tx, request).await?
             }
             (judged, _) => judged,
@@ -267,12 +233,13 @@ impl Approving {
 
 impl Approving {
     /// Whoever lets it in allows what the page says.
-    async fn allow(&self, tx: &mut Tx<'_>, allowed: &Allowed) -> Result<(), StoreError> {
+    async fn allow(&self, tx: &mut Tx<'_>, told: &Told) -> Result<(), StoreError> {
         let request = &self.request;
         let session = sessions::by_id(tx, request.project, request.session).await?;
         let Some(session) = session else { return Ok(()) };
-        consents::allow(tx, session.user_id, request.application, allowed, request.now).await?;
-        let event = allowed
+        let said = (self.application.display_name.as_str(), told);
+        consents::allow(tx, session.user_id, request.application, said, request.now).await?;
+        let event = told
             .event(&self.application)
             .actor(session.user_id)
             .request(Some(self.tag))
@@ -299,6 +266,7 @@ fn family(request: &mint::Request, minted: &Minted, device: DeviceCode) -> Grant
             scopes: device.request.scopes,
             login: Some(SignedIn::of(&minted.session)),
             on_device: true,
+            place: request.place.clone(),
             ..GrantRequest::default()
         },
         code_expires_at: device.expires_at,

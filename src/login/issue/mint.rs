@@ -13,6 +13,7 @@ use crate::foundation::id::{ApplicationId, OrganizationId, ProjectId, SessionId}
 use crate::login::refusal::Refusal;
 use crate::model::application::Application;
 use crate::model::audit_event::AuditEvent;
+use crate::model::consent::Place;
 use crate::model::delegation::Delegation;
 use crate::model::grant::Epochs;
 use crate::model::login::Context;
@@ -48,8 +49,8 @@ pub struct Request {
     pub epochs: Option<Epochs>,
     /// Whether it is for a device that somebody let in from another one.
     pub on_device: bool,
-    /// Where it leads, of what the person is still to be asked about; absent: it goes to whom it was given before.
-    pub place: Option<String>,
+    /// Where it leads, or has led; absent: to an application that acts for the person.
+    pub place: Option<Place>,
     /// Whether it is for a door of our own, at which the scopes are not the application's to ask for.
     pub is_for_us: bool,
 }

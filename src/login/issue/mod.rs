@@ -21,14 +21,14 @@ use super::flow::Claim;
 use super::refusal::Refusal;
 use crate::audit;
 use crate::foundation::clock::Moment;
-use crate::foundation::id::{GrantId, RequestId};
+use crate::foundation::id::{GrantId, RequestId, SessionId};
 use crate::foundation::random::Random;
 use crate::foundation::secret::{Digest, Secret};
 use crate::keys::pairwise::Names;
 use crate::model::audit_event::{AuditEvent, Outcome};
-use crate::model::consent;
+use crate::model::consent::Place;
 use crate::model::grant::{self, Grant, GrantRequest, SignedIn};
-use crate::model::login::Ready;
+use crate::model::login::{Asked, Context, Ready};
 use crate::store::durable::engine::{StoreError, Tx};
 use crate::store::durable::{grants, sessions};
 use crate::store::ephemeral::Kind;
@@ -52,7 +52,7 @@ fn minting(grant: &Grant, now: Moment) -> mint::Request {
         now,
         epochs: Some(grant.epochs),
         on_device: grant.request.on_device,
-        place: None,
+        place: grant.request.place.clone(),
         is_for_us: false,
     }
 }
@@ -97,24 +97,28 @@ pub async fn code(visitor: &Visitor, ready: &Ready, _: &Claim) -> Result<Secret,
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-fn of_code(visitor: &Visitor, ready: &Ready) -> mint::Request {
-    let asked = ready.asked();
+/// As what somebody would be given what is asked here, of which nothing was given yet.
+fn first(visitor: &Visitor, asked: &Asked, (session, context): (SessionId, Context)) -> mint::Request {
     mint::Request {
-        project: ready.project(),
+        project: visitor.project.id,
         application: asked.application,
-        session: ready.session(),
-        context: ready.context(),
+        session,
+        context,
         scopes: asked.scopes.clone(),
         claims: asked.claims.clone(),
-        // A code lists nothing.
+        // Nothing is told yet.
         listed: 0,
         offline: false,
         now: visitor.broker().now(),
         epochs: None,
-        on_device: false,
-        place: consent::place_of(asked),
+        on_device: asked.device.is_some(),
+        place: asked.invitation.is_none().then(|| Place::of(asked)),
         is_for_us: false,
     }
+}
+
+fn of_code(visitor: &Visitor, ready: &Ready) -> mint::Request {
+    first(visitor, ready.asked(), (ready.session(), ready.context()))
 }
 
 /// Whether somebody would be given a code, if they allow what they are asked. It leaves no trace.
@@ -149,7 +153,11 @@ impl Issue {
             Ok(minted) => minted,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let kept = GrantRequest { login: Some(SignedIn::of(&minted.session)), ..self.kept.clone() };
+        let kept = GrantRequest {
+            login: Some(SignedIn::of(&minted.session)),
+            place: request.place.clone(),
+            ..self.kept.clone()
+        };
         let grant = Grant {
             id: self.id,
             origin: None,

@@ -93,7 +93,7 @@ pub async fn device_picker(visitor: &Visitor, journey: &Journey, params: &Params
         _ => return home(),
     };
     let application = application(visitor, journey).await?;
-    match choose::decide(visitor, &application, &journey.login, session).await? {
+    match choose::decide(visitor, &application, &journey.login, session, None).await? {
         choose::Decision::Ask(choices) => {
             let barred = barred(visitor, journey, session, &choices).await?;
             let look = (choices.as_slice(), barred.as_slice(), Some(params));

@@ -1,12 +1,14 @@
 //! How a login ends badly, or waits for the person to do something about it: the application is told, or the page shows the
 //! ways on.
 
+use http::StatusCode;
+
 use super::application;
 use crate::foundation::id::{ConnectionId, OrganizationId};
 use crate::login::back::Back;
 use crate::login::counted::Evidence;
 use crate::login::diagnosis::Diagnosis;
-use crate::login::flow::Journey;
+use crate::login::flow::{Again, Journey};
 use crate::login::refusal::Refusal;
 use crate::login::{self, Stop, answer, answer_in, note_failure};
 use crate::model::application::Application;
@@ -31,6 +33,14 @@ pub async fn failed(visitor: &Visitor, mut journey: Journey, fault: Fault) -> Re
     answer(visitor, kept).await
 }
 
+/// Somebody looks at their login while what was brought to it is still looked at: they may wait, or do something else.
+pub async fn still_running(visitor: &Visitor, journey: &Journey) -> Response {
+    let application = journey.application(visitor).await.ok().flatten();
+    let page = Page::Error(ways_on(visitor, journey, application.as_ref(), Problem::StillRunning));
+    let (locales, targets) = (journey.login.asked.ui_locales.as_deref(), journey.form_targets(visitor));
+    visitor.page(StatusCode::ACCEPTED, &page, locales, &targets)
+}
+
 /// Ends in a refusal what a room could not decide, with the journey that it was about.
 pub async fn refused(visitor: &Visitor, journey: Journey, refusal: Refusal) -> Response {
     told(visitor, journey, (&refusal, None, None)).await
@@ -41,7 +51,7 @@ pub async fn stopped(visitor: &Visitor, journey: Journey, stop: Stop) -> Respons
     match stop {
         // Nobody knows whose doing it is: the login stands where it stood.
         Stop::Refused(Refusal::ForeignForm) => {
-            answer_in(visitor, &journey.login.id.to_string(), Err(stop)).await
+            answer_in(visitor, &journey.login.id.to_string(), Err(stop), Again::default()).await
         }
         Stop::Refused(refusal) => refused(visitor, journey, refusal).await,
         Stop::Failed(fault) => failed(visitor, journey, fault).await,
@@ -125,7 +135,10 @@ pub(super) async fn refuse(
             // The flow goes on from where the person can do something about it.
             if let Some(session) = journey.login.session().filter(|_| by_hand) {
                 journey.login.stage = Stage::Authenticated(Authenticated { session });
-            } else {
+            // What was picked on an old page takes nobody back who is on their way.
+            } else if !(*refusal == Refusal::NoIdentityProvider
+                && matches!(journey.login.stage, Stage::Away(_)))
+            {
                 journey.login.restart();
                 if let Stage::Arrived(arrived) = &mut journey.login.stage {
                     arrived.unproved = *refusal == Refusal::AuthTimeMissing;

@@ -9,21 +9,21 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use tower_sessions::Session;
 
-use super::{by_email, offered};
+use super::{Decision, by_email, decide, offered};
 use crate::foundation::email::Email;
 use crate::foundation::id::{ConnectionId, FlowId};
-use crate::login::flow::Journey;
-use crate::login::pages::{InFlow, Posted};
+use crate::login::flow::{self, Journey};
+use crate::login::pages::{InFlow, Posted, about};
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, answer, next, note};
 use crate::model::application::Application;
 use crate::model::connection::Connection;
-use crate::model::login::{Arrived, Resolved, Stage};
+use crate::model::login::{Arrived, Away, Resolved, Stage};
 use crate::protocol::oauth::params::Params;
 use crate::store::durable::connections;
 use crate::store::ephemeral::Kind;
 use crate::web::reply;
-use crate::web::templates::{About, ChooserPage, EmailPage, MethodButton, Page, Problem};
+use crate::web::templates::{ChooserPage, EmailPage, MethodButton, Page, Problem};
 use crate::web::visitor::Visitor;
 
 /// Addresses that one visitor's network may try in a minute (threats M02).
@@ -76,7 +76,12 @@ pub async fn restart(browser: Session, Posted { visitor, mut journey, params }: 
 }
 
 /// `POST /login/{flow}/cancel`: back to the application, without having signed in.
-pub async fn cancel(Posted { visitor, journey, params }: Posted) -> Response {
+pub async fn cancel(posted: Posted) -> Response {
+    let asking = posted.visitor.clone();
+    flow::to_its_end(&asking, cancelled(posted)).await
+}
+
+async fn cancelled(Posted { visitor, journey, params }: Posted) -> Response {
     match journey.check_form(&visitor, &params) {
         Ok(()) => next::refused(&visitor, journey, Refusal::Cancelled).await,
         Err(stop) => next::stopped(&visitor, journey, stop).await,
@@ -120,11 +125,8 @@ async fn picked(
         Stage::Resolved(resolved) => (resolved.email.clone(), resolved.connections.contains(&id)),
         // Whoever presses twice, or goes back to the page and chooses another one, has been offered it as well.
         Stage::Away(away) => {
-            let of_same = match &away.email {
-                Some(email) => by_email(visitor, application, email.clone()).await?.connections.contains(&id),
-                None => false,
-            };
-            (away.email.clone(), of_same || away.connection == id)
+            let of_same = away.connection == id || is_led_to(visitor, application, journey, away, id).await?;
+            (away.email.clone(), of_same)
         }
         _ => (None, false),
     };
@@ -134,6 +136,26 @@ async fn picked(
         return Err(Refusal::NoIdentityProvider.into());
     }
     Ok(Resolved { email, connections: vec![id] })
+}
+
+/// Whether the address of somebody who was sent away, or what the application said, leads to this connection, too.
+async fn is_led_to(
+    visitor: &Visitor,
+    application: &Application,
+    journey: &Journey,
+    away: &Away,
+    id: ConnectionId,
+) -> Result<bool, Stop> {
+    if let Some(email) = &away.email
+        && by_email(visitor, application, email.clone()).await?.connections.contains(&id)
+    {
+        return Ok(true);
+    }
+    match decide(visitor, application, &journey.login, &Arrived::default()).await {
+        Ok(Decision::Resolved(resolved)) => Ok(resolved.connections.contains(&id)),
+        Ok(Decision::Ask) | Err(Stop::Refused(_)) => Ok(false),
+        Err(stop) => Err(stop),
+    }
 }
 
 /// Whether this network may try one more name.
@@ -172,14 +194,14 @@ pub async fn email_page(
     let hint = asked.login_hint.clone().filter(|hint| !another && hint.contains('@'));
     let page = EmailPage {
         application: application.display_name.clone(),
-        about: About::of(application),
+        about: about(visitor, application).await?,
         action: journey.path(visitor, "/identify"),
         csrf: journey.login.csrf.clone(),
         email: typed.map(str::to_owned).or(hint),
         problem,
         methods: buttons(&offered(visitor, application, &journey.login).await?),
         cancel: journey.cancel(visitor),
-        another_account: (problem.is_some() || !another).then(|| journey.path(visitor, "/restart")),
+        another_account: Some(journey.path(visitor, "/restart")),
     };
     let status = if problem.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     Ok(visitor.page(status, &Page::Email(page), asked.ui_locales.as_deref(), &journey.form_targets(visitor)))
@@ -199,7 +221,7 @@ pub async fn chooser_page(
     found.sort_by_cached_key(by_name);
     let page = ChooserPage {
         application: application.display_name.clone(),
-        about: About::of(application),
+        about: about(visitor, application).await?,
         email: resolved.email.as_ref().map(ToString::to_string).unwrap_or_default(),
         action: journey.path(visitor, "/identify"),
         csrf: journey.login.csrf.clone(),

@@ -8,9 +8,10 @@ use super::view::{MemberSession, MyApplication, MyConsent, MySession};
 use super::{end_session, end_within, take_back};
 use crate::foundation::id::{ApplicationId, OrganizationId, SessionId, UserId};
 use crate::join::sign_out::Within;
-use crate::manage::api::page::Page;
+use crate::manage::api::page::{Keys, Page, Slice};
 use crate::manage::api::route::{At, NoBody, NoQuery, Operation};
 use crate::manage::authority::Need;
+use crate::manage::caller::Acting;
 use crate::manage::desk::{Answer, Desk};
 use crate::manage::people::one;
 use crate::manage::refused::{Code, Refused};
@@ -49,8 +50,7 @@ impl Operation for MySessions {
     type Answer = Page<MySession>;
 
     async fn run(desk: Desk, query: Paging, _: NoBody) -> Result<Answer<Self::Answer>, Refused> {
-        let acting = person(&desk)?;
-        let slice = desk.slice(query.limit, query.cursor.as_deref())?;
+        let (acting, slice) = of_oneself(&desk, &query)?;
         let (db, before) = (&mut desk.db(), slice.text());
         let found = signed_in::sessions_of(db, acting.user, desk.now, &before, slice.most()).await?;
         let (found, next_cursor) = slice.page(found, |last: &SignedIn| last.session);
@@ -85,6 +85,11 @@ impl Operation for EndMySession {
     }
 }
 
+/// Whose list is read, and which part of it.
+fn of_oneself<K: Keys>(desk: &Desk, query: &Paging) -> Result<(Acting, Slice<K>), Refused> {
+    Ok((person(desk)?, desk.slice(query.limit, query.cursor.as_deref())?))
+}
+
 /// `GET /me/applications`
 pub struct MyApplications;
 
@@ -103,10 +108,9 @@ impl Operation for MyApplications {
     type Answer = Page<MyApplication>;
 
     async fn run(desk: Desk, query: Paging, _: NoBody) -> Result<Answer<Self::Answer>, Refused> {
-        let user = person(&desk)?.user;
-        let slice = desk.slice(query.limit, query.cursor.as_deref())?;
+        let (acting, slice) = of_oneself(&desk, &query)?;
         let db = &mut desk.db();
-        let found = signed_in::held_of(db, user, desk.now, slice.after, slice.most()).await?;
+        let found = signed_in::held_of(db, acting.user, desk.now, slice.after, slice.most()).await?;
         let (found, next_cursor) = slice.page(found, Holds::place);
         let items = found.iter().map(MyApplication::of).collect();
         Answer::new(200, &Page { items, next_cursor })
@@ -130,10 +134,9 @@ impl Operation for MyConsents {
     type Answer = Page<MyConsent>;
 
     async fn run(desk: Desk, query: Paging, _: NoBody) -> Result<Answer<Self::Answer>, Refused> {
-        let user = person(&desk)?.user;
-        let slice = desk.slice(query.limit, query.cursor.as_deref())?;
+        let (acting, slice) = of_oneself(&desk, &query)?;
         let (db, after) = (&mut desk.db(), slice.text());
-        let found = consents::of_user(db, user, &after, slice.most()).await?;
+        let found = consents::of_user(db, acting.user, &after, slice.most()).await?;
         let (found, next_cursor) = slice.page(found, |last: &Consent| last.application);
         Answer::new(200, &Page { items: found.iter().map(MyConsent::of).collect(), next_cursor })
     }

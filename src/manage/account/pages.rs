@@ -308,7 +308,6 @@ fn frame(
         sessions: visitor.path(SESSIONS),
         applications: visitor.path(APPLICATIONS),
         sign_out: visitor.path("/logout"),
-        another_account: visitor.another_account(),
         done: look.done,
         first: look.after.as_ref().and_then(|_| Href::parse(&own)),
         next: next.and_then(|next| Href::parse(&append(&own, [("after", next.as_str())]))),
@@ -398,7 +397,7 @@ async fn their_applications(
 fn own_consent(visitor: &Visitor, one: &Consent) -> OwnConsent {
     OwnConsent {
         name: one.name.clone(),
-        scopes: one.allowed.scopes.clone(),
+        scopes: one.allowed.scopes().into_iter().map(str::to_owned).collect(),
         since: minute(one.since),
         withdraw: visitor.path(&format!("/account/applications/{}/withdraw", one.application)),
     }

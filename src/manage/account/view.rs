@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::foundation::id::SessionId;
-use crate::model::consent::{Allowed, Consent};
+use crate::model::consent::{Consent, Told};
 use crate::store::durable::signed_in::{Holds, SignedIn, Within};
 
 /// A browser in which the person is signed in. Times are RFC 3339 in UTC.
@@ -86,15 +86,8 @@ pub struct MyConsent {
     pub name: String,
     /// As it called itself when it was allowed.
     pub allowed_as: String,
-    pub scopes: Vec<String>,
-    /// For whom they acted: the ids of organizations.
-    pub organization_ids: Vec<String>,
-    /// Whether they have allowed it of themselves, too, acting for none.
-    pub personal: bool,
-    /// Where else its tokens were good.
-    pub audiences: Vec<String>,
-    /// The hosts to which it led them, or the scheme of a program.
-    pub leads_to: Vec<String>,
+    /// What each page said to which they said yes. Nothing of one counts together with anything of another.
+    pub told: Vec<MyTold>,
     /// RFC 3339 in UTC.
     #[schemars(extend("format" = "date-time"))]
     pub created_at: String,
@@ -104,18 +97,36 @@ pub struct MyConsent {
 
 impl MyConsent {
     pub fn of(one: &Consent) -> Self {
-        let Allowed { terms, places, scopes, organizations } = &one.allowed;
         Self {
             application_id: one.application.to_string(),
             name: one.name.clone(),
-            allowed_as: terms.name.clone(),
-            scopes: scopes.clone(),
-            organization_ids: organizations.iter().flatten().map(ToString::to_string).collect(),
-            personal: organizations.contains(&None),
-            audiences: terms.audiences.clone(),
-            leads_to: places.clone(),
+            allowed_as: one.allowed.name.clone(),
+            told: one.allowed.told.iter().map(MyTold::of).collect(),
             created_at: one.since.rfc3339(),
             updated_at: one.updated_at.rfc3339(),
+        }
+    }
+}
+
+/// What an application may be told of the person who acts for one organization, or for none.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct MyTold {
+    /// `null`: they acted for none.
+    pub organization_id: Option<String>,
+    /// The host to which it led them, or the scheme of a program; `null`: it was a device.
+    pub leads_to: Option<String>,
+    /// Where else its tokens were good.
+    pub audiences: Vec<String>,
+    pub scopes: Vec<String>,
+}
+
+impl MyTold {
+    fn of(one: &Told) -> Self {
+        Self {
+            organization_id: one.organization.map(|id| id.to_string()),
+            leads_to: one.place.host().map(str::to_owned),
+            audiences: one.audiences.clone(),
+            scopes: one.scopes.clone(),
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::web::front::Front;
 use routes::ROUTES;
 
 /// Where everything begins, below a project's issuer; also the audience of access tokens for it.
-pub const BASE: &str = "/api/v1";
+pub const BASE: &str = crate::protocol::problem::API;
 
 /// All doors.
 pub fn doors() -> Router<Front> {

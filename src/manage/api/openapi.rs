@@ -1,7 +1,9 @@
 //! The document of the API (OpenAPI 3.1), made of the table of routes and of the types that read and write the bodies:
 //! there is no second description that could differ.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod answers;
+
+use std::collections::BTreeMap;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use axum::response::Response;
@@ -12,30 +14,12 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
 use super::BASE;
-use super::route::{At, Route};
+use super::route::Route;
 use super::routes::ROUTES;
 use crate::manage::authority::Need;
 use crate::manage::desk::{etag, names_etag};
 use crate::manage::refused::Code;
 use crate::web::visitor::Visitor;
-
-/// What any route may refuse.
-const EVERYWHERE: [Code; 14] = [
-    Code::UnknownParameter,
-    Code::DuplicateParameter,
-    Code::InvalidParameter,
-    Code::BodyUnexpected,
-    Code::Unauthenticated,
-    Code::DpopNonceWanted,
-    Code::DpopProofInvalid,
-    Code::TokenWithoutMfa,
-    Code::TokenWithoutSso,
-    Code::ApiKeysDisabled,
-    Code::OrganizationInactive,
-    Code::TooLarge,
-    Code::RateLimited,
-    Code::ServerError,
-];
 
 /// `GET /api/v1/openapi.json`: for everybody, and the same for all.
 pub async fn document(visitor: Visitor) -> Response {
@@ -73,12 +57,7 @@ fn made(issuer: String) -> Made {
 
 /// The document of the project with this issuer.
 pub fn of(issuer: &str) -> Value {
-    let settings = SchemaSettings::draft2020_12().with(|settings| {
-        settings.definitions_path = "/components/schemas".into();
-        settings.meta_schema = None;
-    });
-    let (mut reads, mut writes) =
-        (settings.clone().for_deserialize().into_generator(), settings.for_serialize().into_generator());
+    let (mut reads, mut writes) = generators();
     let mut paths: BTreeMap<String, Map<String, Value>> = BTreeMap::new();
     for route in ROUTES {
         let operation = operation(route, &mut reads, &mut writes);
@@ -87,7 +66,7 @@ pub fn of(issuer: &str) -> Value {
     }
     let mut schemas = reads.take_definitions(true);
     schemas.extend(writes.take_definitions(true));
-    schemas.insert("Problem".into(), problem());
+    schemas.insert("Problem".into(), answers::problem());
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -99,8 +78,22 @@ pub fn of(issuer: &str) -> Value {
         "servers": [{ "url": format!("{issuer}{BASE}") }],
         "security": [{ "operatorToken": [] }, { "organizationKey": [] }, { "accessToken": [] }],
         "paths": paths,
-        "components": { "schemas": schemas, "securitySchemes": security(issuer) },
+        "components": {
+            "schemas": schemas,
+            "headers": answers::headers(),
+            "responses": { "MethodNotAllowed": answers::other_method() },
+            "securitySchemes": security(issuer),
+        },
     })
+}
+
+/// Of what is sent, and of what is answered.
+fn generators() -> (SchemaGenerator, SchemaGenerator) {
+    let settings = SchemaSettings::draft2020_12().with(|settings| {
+        settings.definitions_path = "/components/schemas".into();
+        settings.meta_schema = None;
+    });
+    (settings.clone().for_deserialize().into_generator(), settings.for_serialize().into_generator())
 }
 
 fn security(issuer: &str) -> Value {
@@ -124,7 +117,7 @@ fn operation(route: &Route, reads: &mut SchemaGenerator, writes: &mut SchemaGene
         "summary": route.summary,
         "description": needed(route),
         "parameters": parameters(route, reads),
-        "responses": responses(route, writes),
+        "responses": answers::responses(route, writes),
     });
     if route.need == Need::Public {
         operation["security"] = json!([]);
@@ -221,139 +214,20 @@ fn described(name: &str) -> &'static str {
     }
 }
 
-fn responses(route: &Route, writes_: &mut SchemaGenerator) -> Map<String, Value> {
-    let mut responses = Map::new();
-    let schema = (route.answer)(writes_);
-    for status in route.status {
-        let mut answer = json!({ "description": "As asked for." });
-        if *status != 204 {
-            answer["content"] = json!({ route.kind: { "schema": schema } });
-        }
-        if route.etag {
-            answer["headers"] = json!({ "ETag": { "schema": { "type": "string" } } });
-        }
-        if route.kind != "application/json" {
-            answer["headers"]["Content-Disposition"] = json!({ "schema": { "type": "string" } });
-        }
-        if *status == 201 {
-            answer["headers"]["Location"] = json!({ "schema": { "type": "string" } });
-        }
-        responses.insert(status.to_string(), answer);
-    }
-    if route.etag && !route.writes() {
-        responses.insert("304".into(), json!({ "description": "It is as `If-None-Match` says." }));
-    }
-    for (status, codes) in refusals(route) {
-        let shape = json!({ "allOf": [
-            { "$ref": "#/components/schemas/Problem" },
-            { "properties": { "code": { "enum": codes } } },
-        ]});
-        let content = json!({ "application/problem+json": { "schema": shape } });
-        let description = codes.iter().cloned().collect::<Vec<_>>().join(", ");
-        let mut answer = json!({ "description": description, "content": content });
-        if matches!(status, 429 | 503) {
-            let description = "In how many seconds it is worth another try.";
-            let schema = json!({ "type": "integer", "minimum": 0 });
-            answer["headers"] = json!({ "Retry-After": { "schema": schema, "description": description } });
-        }
-        responses.insert(status.to_string(), answer);
-    }
-    responses
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// By status, the codes that a route may answer with.
-fn refusals(route: &Route) -> BTreeMap<u16, BTreeSet<&'static str>> {
-    let mut codes: Vec<Code> = EVERYWHERE.into_iter().chain(route.codes.iter().copied()).collect();
-    match route.need {
-        Need::Public => {
-            let of_callers = [
-                Code::Unauthenticated,
-                Code::DpopNonceWanted,
-                Code::DpopProofInvalid,
-                Code::TokenWithoutMfa,
-                Code::TokenWithoutSso,
-                Code::ApiKeysDisabled,
-                Code::OrganizationInactive,
-            ];
-            codes.retain(|code| !of_callers.contains(code));
+    /// A name means one shape, whichever way it goes: of two, one would stand there for the other.
+    #[test]
+    fn s1_r00_a_shape_that_is_sent_and_answered_is_the_same_both_ways() {
+        let (mut reads, mut writes) = generators();
+        for route in ROUTES {
+            operation(route, &mut reads, &mut writes);
         }
-        Need::Any => {}
-        Need::Person => codes.push(Code::PersonRequired),
-        Need::Account => codes.extend([Code::PersonRequired, Code::BeyondConsent]),
-        Need::Permitted(_) => codes.extend([Code::PermissionMissing, Code::OrganizationFunctionMissing]),
-        Need::Operator(_) | Need::OperatorOrPerson(_) => {
-            codes.extend([
-                Code::PermissionMissing,
-                Code::OrganizationFunctionMissing,
-                Code::OperatorRequired,
-            ]);
-            if matches!(route.need, Need::OperatorOrPerson(_)) {
-                codes.push(Code::BeyondConsent);
-            }
+        let (sent, answered) = (reads.take_definitions(true), writes.take_definitions(true));
+        for (name, schema) in &sent {
+            assert_eq!(answered.get(name).unwrap_or(schema), schema, "{name}");
         }
     }
-    if route.fresh.is_some() {
-        codes.push(Code::ReauthenticationRequired);
-    }
-    if route.at == At::Asked {
-        codes.push(Code::OrganizationRequired);
-    }
-    if route.at != At::Project || in_path(route.path).next().is_some() {
-        codes.push(Code::NotFound);
-    }
-    if !route.kinds.is_empty() {
-        codes.retain(|code| *code != Code::BodyUnexpected);
-        codes.extend([Code::InvalidJson, Code::InvalidBody, Code::UnknownField, Code::UnsupportedMediaType]);
-    }
-    if route.writes() {
-        codes.extend([Code::IdempotencyKeyReused, Code::Busy]);
-        if !route.minds_if_match() {
-            codes.push(Code::IfMatchUnexpected);
-        }
-    }
-    // A refusal that cannot be written down is none.
-    codes.push(Code::AuditUnavailable);
-    let mut by_status: BTreeMap<u16, BTreeSet<&'static str>> = BTreeMap::new();
-    for code in codes {
-        by_status.entry(code.status()).or_default().insert(code.word());
-    }
-    by_status
-}
-
-/// [`crate::protocol::problem::Problem`]; what goes wrong before a route is found names no type and no request.
-fn problem() -> Value {
-    json!({
-        "type": "object",
-        "description": "RFC 9457.",
-        "required": ["title", "status", "code", "detail"],
-        "properties": {
-            "type": { "type": "string", "format": "uri" },
-            "title": { "type": "string" },
-            "status": { "type": "integer" },
-            "code": { "type": "string", "description": "Stable: what a program looks at." },
-            "detail": { "type": "string", "description": "For people; it may change." },
-            "request_id": { "type": "string" },
-            "expected": { "type": "string", "description": "What was looked for." },
-            "login_url": { "type": "string", "format": "uri", "description": "Where the person could do what is missing." },
-            "missing": { "type": "array", "items": { "type": "string" }, "description": "What would have to be there." },
-            "left": {
-                "type": "array", "items": { "type": "string" },
-                "description": "The slugs of the connections by which others would still come in.",
-            },
-            "organization": { "type": "string", "description": "The slug of the organization that it is about." },
-            "found": { "type": "array", "items": { "type": "string" }, "description": "What was there instead." },
-            "errors": {
-                "type": "array",
-                "items": {
-                    "type": "object",
-                    "required": ["detail"],
-                    "properties": {
-                        "pointer": { "type": "string", "description": "Into the body (RFC 6901)." },
-                        "parameter": { "type": "string", "description": "Of the query, or a header." },
-                        "detail": { "type": "string" },
-                    },
-                },
-            },
-        },
-    })
 }

@@ -156,6 +156,10 @@ pub const ROUTES: &[Route] = &[
     Route::of::<sso_provider::Delete>(),
     Route::of::<relink::Plan>(),
     Route::of::<relink::Relink>(),
+    Route::of::<relink::names::Plan>(),
+    Route::of::<relink::names::Relink>(),
+    Route::of::<relink::person::Plan>(),
+    Route::of::<relink::person::Relink>(),
     // why a login goes where it goes
     Route::of::<routing::Explain>(),
 ];

@@ -8,7 +8,6 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use serde_json::Value;
 
-use super::BASE;
 use super::page;
 use super::place::Place;
 use super::route::{At, Body, Operation, minds_if_match};
@@ -21,7 +20,7 @@ use crate::manage::desk::{self, Answer, Asked, Desk, Reply, Wanted, names_etag};
 use crate::manage::refused::{Code, Refused, Told};
 use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::protocol::oauth::error::OAuthError;
-use crate::protocol::problem::Problem;
+use crate::protocol::problem::{self, Problem};
 use crate::telemetry::names;
 use crate::web::dpop::Scheme;
 use crate::web::front::Front;
@@ -350,7 +349,7 @@ pub(super) async fn shown(visitor: &Visitor, refused: Refused) -> Response {
     let scheme = dpop::shown(&visitor.headers).map(|(scheme, _)| scheme);
     let proof = dpop::challenge(Some(&OAuthError::invalid_dpop_proof(detail.clone())));
     let problem = Problem {
-        kind: format!("{}{BASE}/problems#{}", visitor.issuer(), code.word()),
+        kind: problem::kind(&visitor.issuer(), code.word()),
         title: code.title(),
         status: code.status(),
         code: code.word(),

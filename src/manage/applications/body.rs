@@ -156,6 +156,9 @@ pub struct ApplicationBody {
     pub require_pushed_authorization_requests: Option<bool>,
     /// Whether each must be signed (RFC 9101).
     pub require_signed_request_object: Option<bool>,
+    /// Whether each must bring a challenge for its code (RFC 7636). Clients without a secret must, whatever it says, and
+    /// so must those that `security_profile` holds to FAPI 2.0.
+    pub require_pkce: Option<bool>,
     /// Where signed requests may be fetched.
     #[schemars(extend("maxItems" = AuthorizationSettings::MOST_URIS))]
     pub request_uris: Option<Vec<String>>,
@@ -436,6 +439,7 @@ impl WantedSignOut {
 struct WantedRequests {
     require_pushed: Option<bool>,
     require_signed: Option<bool>,
+    require_pkce: Option<bool>,
     request_uris: Option<Vec<RequestUri>>,
     response_modes: Option<Vec<ResponseMode>>,
     response_algorithm: Option<Option<Algorithm>>,
@@ -447,6 +451,7 @@ impl WantedRequests {
     fn over(self, settings: &mut AuthorizationSettings) {
         settings.require_pushed = self.require_pushed.unwrap_or(settings.require_pushed);
         settings.require_signed = self.require_signed.unwrap_or(settings.require_signed);
+        settings.require_pkce = self.require_pkce.unwrap_or(settings.require_pkce);
         if let Some(uris) = self.request_uris {
             settings.request_uris = uris;
         }
@@ -502,6 +507,7 @@ impl ApplicationBody {
         let requests = WantedRequests {
             require_pushed: self.require_pushed_authorization_requests,
             require_signed: self.require_signed_request_object,
+            require_pkce: self.require_pkce,
             request_uris: self.request_uris.map(request_uris).transpose()?,
             response_modes: self.response_modes,
             response_algorithm: self

@@ -151,7 +151,7 @@ pub async fn create(
         organization_id: owner,
         display_name: client_id.clone(),
         client_id,
-        settings: usual(wanted.kind.unwrap_or(ApplicationKind::Web)),
+        settings: usual(wanted.kind.unwrap_or(ApplicationKind::Web)).into(),
         created_at: keep.now,
         updated_at: keep.now,
         disabled_at: None,
@@ -205,7 +205,7 @@ pub async fn update(
     }
     let mut base = before.clone();
     if from_scratch {
-        base.application.settings = usual(wanted.kind.unwrap_or(ApplicationKind::Web));
+        base.application.settings = usual(wanted.kind.unwrap_or(ApplicationKind::Web)).into();
         base.application.display_name = base.application.client_id.clone();
         base.application.disabled_at = None;
         base.listed.clear();

@@ -14,8 +14,9 @@ use crate::model::application::GrantType;
 use crate::protocol::oauth::scope;
 use crate::store::durable::{applications, organizations};
 
-/// Applications that an organization may own.
-const MOST: u32 = 100;
+/// Applications that an organization may have in use, and that it may ever have made: those that are disabled stay known.
+const MOST: i64 = 100;
+const MOST_EVER: i64 = 1_000;
 
 /// What it may ask its own people for: nothing of other organizations.
 const SCOPES: [&str; 7] = [
@@ -40,9 +41,19 @@ pub(super) async fn refuse_too_many(
     change: &mut Change<'_, '_>,
     owner: OrganizationId,
 ) -> Result<(), Refused> {
-    match applications::page_of(change.tx, owner, "", MOST).await?.len() >= MOST as usize {
-        true => Err(Refused::new(Code::LimitReached, format!("there may be at most {MOST}"))),
-        false => Ok(()),
+    if is_operator(change) {
+        return Ok(());
+    }
+    let (enabled, all) = applications::count_of(change.tx, owner).await?;
+    let told = |why: String| Err(Refused::new(Code::LimitReached, why));
+    match () {
+        () if enabled >= MOST => {
+            told(format!("there may be at most {MOST}: disable one, or ask the operator"))
+        }
+        () if all >= MOST_EVER => told(format!(
+            "{MOST_EVER} have been made, with those that are disabled: the operator makes further ones"
+        )),
+        () => Ok(()),
     }
 }
 
@@ -59,6 +70,9 @@ pub(super) fn begin(whole: &mut Whole) {
 pub(super) fn keep_the_operators(base: &mut Whole, before: &Whole) {
     let (new, old) = (&mut base.application.settings, &before.application.settings);
     new.audiences.clone_from(&old.audiences);
+    if !old.audiences.is_empty() {
+        new.claims.mapping.clone_from(&old.claims.mapping);
+    }
     new.exchange.clone_from(&old.exchange);
     new.lifetimes = old.lifetimes;
     new.organizations_limited = old.organizations_limited;
@@ -101,10 +115,13 @@ pub(super) fn refuse_beyond(
     let scope = |one: &&String| !was.scopes.contains(one) && !SCOPES.contains(&one.as_str());
     let grant = |one: &&GrantType| !was.grant_types.contains(one) && !GRANT_TYPES.contains(one);
     let returns = before.application.disabled_at.is_some() && after.application.disabled_at.is_none();
+    // Whose audience it is takes its tokens for the operator's word (threats C22).
+    let renames = !is.audiences.is_empty() && is.claims.mapping != was.claims.mapping;
     let beyond = [
         ("scopes", is.scopes.iter().any(|one| scope(&one))),
         (wanted.grant_types_at(), is.grant_types.iter().any(|one| grant(&one))),
         ("audiences", is.audiences != was.audiences),
+        ("claims", renames),
         ("may_act", is.exchange.may_act != was.exchange.may_act),
         ("exchange_audiences", is.exchange.audiences != was.exchange.audiences),
         ("lifetimes", is.lifetimes != was.lifetimes),

@@ -53,7 +53,7 @@ impl Sector {
             (Some(uri), _) => uri.clone(),
             (None, Some(id)) if wanted.redirect_uris.is_some() => {
                 let found = applications::by_id(&mut &broker.db, project, id).await?;
-                found.and_then(|found| found.settings.client.sector_identifier_uri)
+                found.and_then(|found| found.settings.client.sector_identifier_uri.clone())
             }
             _ => None,
         };

@@ -40,7 +40,7 @@ pub async fn make(change: &mut Change<'_, '_>, stated: &Stated) -> Result<Whole,
         organization_id: stated.owner,
         client_id: stated.client_id.clone(),
         display_name: stated.display_name.clone(),
-        settings: stated.settings.clone(),
+        settings: stated.settings.clone().into(),
         created_at: now,
         updated_at: now,
         disabled_at: (!stated.enabled).then_some(now),
@@ -80,7 +80,7 @@ pub async fn rewrite(
     let mut after = before.clone();
     after.listed.clone_from(&stated.listed);
     after.application.display_name.clone_from(&stated.display_name);
-    after.application.settings.clone_from(&stated.settings);
+    after.application.settings = stated.settings.clone().into();
     let off_since = before.application.disabled_at.unwrap_or(change.keep.now);
     after.application.disabled_at = (!stated.enabled).then_some(off_since);
     let mut after = keep(change, &before, after, false).await?;

@@ -89,6 +89,8 @@ pub struct ApplicationView {
     pub tos_uri: Option<String>,
     pub require_pushed_authorization_requests: bool,
     pub require_signed_request_object: bool,
+    /// Whether each must bring a challenge for its code. Clients without a secret must, whatever it says.
+    pub require_pkce: bool,
     pub request_uris: Vec<String>,
     /// How an answer may travel.
     #[schemars(extend("items" = { "type": "string",
@@ -245,6 +247,7 @@ impl ApplicationView {
             tos_uri: text(&client.links.tos_uri),
             require_pushed_authorization_requests: requests.require_pushed,
             require_signed_request_object: requests.require_signed,
+            require_pkce: requests.require_pkce,
             request_uris: requests.request_uris.iter().map(|uri| uri.as_str().to_owned()).collect(),
             response_modes: requests.response_modes.iter().map(|mode| mode.word()).collect(),
             authorization_signed_response_alg: requests.response_algorithm.map(Algorithm::name),

@@ -75,7 +75,13 @@ async fn links(
             let to = audit_chains::sealed_to(db, chain.project).await?;
             // What was recorded late is not sealed either.
             let since = to.map_or_else(SealedTo::nothing, |to| SealedTo { at: to.at.minus(LATEST), ..to });
-            lines.extend(end(db, chain, (went_to, since), slice).await?);
+            match slice.rest(lines.len()) {
+                Some(rest) => lines.extend(end(db, chain, (went_to, since), &rest).await?),
+                None => {
+                    let next_cursor = slice.cursor(&Next::Sealed(went_to));
+                    lines.push(Line::GoesOn(GoesOn { next_cursor }));
+                }
+            }
         }
     }
     Ok(lines)

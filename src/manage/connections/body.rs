@@ -251,6 +251,8 @@ pub enum DescribedBy {
         url: Url,
         entity_id: Option<String>,
         signer: Option<String>,
+        /// Believes what stands there now, also where something is known of it.
+        anew: bool,
     },
 }
 

@@ -75,7 +75,8 @@ pub async fn checked(desk: &Desk, base: Option<&Held>, said: Said) -> Result<Che
                 Upstream::Saml(known) => Some(known.as_ref()),
                 Upstream::Oidc(_) => None,
             });
-            (saml.idp, saml.metadata) = identity_provider(desk, known, described).await?;
+            let live = base.and_then(|base| base.connection.saml()).map(|live| live.saml);
+            (saml.idp, saml.metadata) = identity_provider(desk, (known, live), described).await?;
             let own = match proof {
                 Proof::Own(own) => *own,
                 _ => Own::default(),
@@ -171,10 +172,11 @@ async fn has_a_key(broker: &Broker, oidc: &OidcSettings, jwks: &Url) -> Option<(
     usable.then_some(())
 }
 
-/// Who the provider is, as it is typed, as its metadata says now, or as it is known (threats C05).
+/// Who the provider is, as it is typed, as its metadata says now, or as it is known (threats C05). Repeating where it
+/// describes itself says nothing new: whoever holds the address by now would be believed by that (threats M15).
 async fn identity_provider(
     desk: &Desk,
-    known: Option<&SamlSettings>,
+    (known, live): (Option<&SamlSettings>, Option<&SamlSettings>),
     described: DescribedBy,
 ) -> Result<(IdentityProvider, Option<Metadata>), Refused> {
     let (broker, now) = (desk.visitor.broker(), desk.now);
@@ -191,16 +193,22 @@ async fn identity_provider(
             return Ok((idp, None));
         }
         DescribedBy::Document { document, entity_id, signer } => {
-            let read = describe(document.as_bytes(), entity_id.as_deref(), signer.as_deref(), now);
+            let by = (entity_id.as_deref(), signer.as_deref());
+            let read = describe(document.as_bytes(), by, known, now);
             let invalid = |error: DescriptionError| {
                 Refused::at(Code::MetadataInvalid, Place::Pointer("/metadata_xml".into()), error.to_string())
             };
             (read.map_err(invalid)?, MetadataSource::Document, entity_id, signer)
         }
-        DescribedBy::Address { url, entity_id, signer } => {
+        DescribedBy::Address { url, entity_id, signer, anew } => {
+            let by = (entity_id.as_deref(), signer.as_deref());
+            let is_same = |one: &&SamlSettings| one.read_from() == Some((&url, by.0, by.1));
+            if let Some(same) = [known, live].into_iter().flatten().find(is_same).filter(|_| !anew) {
+                return Ok((same.idp.clone(), same.metadata.clone()));
+            }
             may_be_asked(broker, "/metadata_url", &url)?;
             may_look(desk).await?;
-            let read = broker.saml_metadata.read(&url, entity_id.as_deref(), signer.as_deref()).await;
+            let read = broker.saml_metadata.read(&url, by, known).await;
             let told = |error| match error {
                 MetadataReadError::Egress(_) | MetadataReadError::Status(_) => {
                     at(Code::DiscoveryFailed, "/metadata_url")
@@ -229,7 +237,10 @@ async fn identity_provider(
         (&old.source, &old.entity_id, &old.signer, &old.digest)
             == (&metadata.source, &metadata.entity_id, &metadata.signer, &metadata.digest)
     };
-    let same = known.filter(|known| known.idp == read.idp && known.metadata.as_ref().is_some_and(is_same));
+    let same = [known, live]
+        .into_iter()
+        .flatten()
+        .find(|known| known.idp == read.idp && known.metadata.as_ref().is_some_and(is_same));
     let metadata = same.map_or(Some(metadata), |known| known.metadata.clone());
     Ok((read.idp, metadata))
 }

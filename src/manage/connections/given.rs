@@ -32,7 +32,9 @@ pub(super) async fn lets_in(
     next: &Settings,
 ) -> Result<(), Refused> {
     let live = &before.settings;
+    // By another provider's word others come.
     let joins_so = before.is_active()
+        && live.believes_like(next)
         && live.jit == Jit::CreateAndJoin
         && next.default_roles.iter().all(|name| live.default_roles.contains(name));
     if next.jit != Jit::CreateAndJoin || joins_so {

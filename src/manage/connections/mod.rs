@@ -45,8 +45,10 @@ use given::{fits, may_come};
 pub use stated::{Stated, make, rewrite};
 pub use tested::tested;
 
-/// Connections that an organization may have.
-const MOST: u32 = 100;
+/// Connections that an organization may have which are not switched off, and that it may ever have made: whoever came by
+/// one stays known.
+const MOST: usize = 100;
+const MOST_EVER: u32 = 1_000;
 /// Whoever signed in longer ago than this does not depend on a connection.
 const DEPENDS_FOR: Duration = Duration::from_secs(90 * 86_400);
 
@@ -88,6 +90,7 @@ struct Named {
 async fn beside(db: &mut impl Read, connection: Connection) -> Result<Held, StoreError> {
     let lifecycle = connections::lifecycle_of(db, connection.id).await?;
     let draft = connection_versions::draft(db, connection.id).await?;
+    let draft = draft.map(|draft| draft.in_place_of(&connection.settings));
     Ok(Held { connection, lifecycle, draft })
 }
 
@@ -120,7 +123,7 @@ async fn create(
         slug,
         state: ConnectionState::Draft,
         version: 1,
-        settings,
+        settings: settings.into(),
         secret: sealed(change, id, &checked.secret, keyring),
         created_at: keep.now,
         updated_at: keep.now,
@@ -129,10 +132,25 @@ async fn create(
 }
 
 async fn refuse_too_many(change: &mut Change<'_, '_>, of: Option<OrganizationId>) -> Result<(), Refused> {
-    let many = connections::page(change.tx, change.keep.project.id, of, "", MOST).await?.len();
-    match many >= MOST as usize {
-        true => Err(Refused::new(Code::LimitReached, format!("there may be at most {MOST}"))),
-        false => Ok(()),
+    let all = refuse_too_many_in_use(change, of).await?;
+    if all >= MOST_EVER as usize && !matches!(change.standing, Standing::Operator(_)) {
+        let told =
+            format!("{MOST_EVER} have been made, with those that are switched off: the operator makes more");
+        return Err(Refused::new(Code::LimitReached, told));
+    }
+    Ok(())
+}
+
+/// Tells how many there are, with those that are switched off.
+async fn refuse_too_many_in_use(
+    change: &mut Change<'_, '_>,
+    of: Option<OrganizationId>,
+) -> Result<usize, Refused> {
+    let all = connections::page(change.tx, change.keep.project.id, of, "", MOST_EVER).await?;
+    let in_use = all.iter().filter(|(one, _)| one.state != ConnectionState::Disabled);
+    match in_use.count() >= MOST {
+        true => Err(Refused::new(Code::LimitReached, format!("there may be at most {MOST}: disable one"))),
+        false => Ok(all.len()),
     }
 }
 
@@ -171,6 +189,7 @@ async fn redraft(
     display_name: Option<String>,
     (checked, keyring): (&Checked, &Keyring),
 ) -> Result<Held, Refused> {
+    trust::refuse_unread(change, &before)?;
     rename(change, &before.connection, display_name).await?;
     let secret = sealed(change, before.connection.id, &checked.secret, keyring);
     if *before.head().0 != checked.settings {
@@ -218,7 +237,7 @@ async fn put_draft(
         let now = held(change, connection.id).await?.connection;
         let mirror = Connection {
             version: draft.number,
-            settings: draft.settings,
+            settings: draft.settings.into(),
             secret,
             updated_at: keep.now,
             ..now
@@ -280,7 +299,7 @@ async fn activate(
     let draft = draft.ok_or_else(none)?;
     let id = before.connection.id;
     let is_untested = before.connection.is_active()
-        && !tested(change.tx, id, draft).await?
+        && !tested(change.tx, id, draft, change.keep.now).await?
         && is_depended_on(change, id).await?;
     if is_untested && !forced {
         return Err(Refused::new(Code::Untested, Code::Untested.title()));
@@ -289,6 +308,9 @@ async fn activate(
     may_be_live(change, &before, before.head().0).await?;
     if is_untested {
         may_make_untested_live(change, id)?;
+    }
+    if version.is_none() {
+        trust::refuse_unread(change, &before)?;
     }
     let forced_without = is_untested.then(|| Missing::Test.word());
     swapped(change, &before, draft, (forced, forced_without)).await
@@ -312,7 +334,7 @@ async fn may_be_live(change: &mut Change<'_, '_>, before: &Held, next: &Settings
 
 /// Whether the roles that the draft gives, beyond those that are given now, may still be given.
 async fn roles_fit(change: &mut Change<'_, '_>, before: &Held) -> Result<(), Refused> {
-    let live = before.connection.is_active().then_some(&before.connection.settings);
+    let live = before.connection.is_active().then_some(&*before.connection.settings);
     may_come(change, before.connection.organization_id, live, before.head().0).await
 }
 
@@ -331,7 +353,7 @@ async fn roll_back(
     let to = version.or(before.lifecycle.previous_version).ok_or_else(none)?;
     let known = connection_versions::by_number(change.tx, id, to).await?;
     let known = known.filter(|known| known.activated_at.is_some() && known.state != VersionState::Live);
-    let known = known.ok_or_else(none)?;
+    let known = known.ok_or_else(none)?.in_place_of(&before.connection.settings);
     refuse_further_places(change, &before.connection.settings, &known.settings)?;
     // What it gives to whoever comes may have come to mean more since.
     fits(change, before.connection.organization_id, Some(&before.connection.settings), &known.settings)
@@ -424,6 +446,7 @@ async fn enable(change: &mut Change<'_, '_>, before: Held) -> Result<Held, Refus
     if before.connection.state != ConnectionState::Disabled {
         return Ok(before);
     }
+    refuse_too_many_in_use(change, before.connection.organization_id).await?;
     if before.lifecycle.activated_at.is_none() {
         return switched(change, &before, ConnectionState::Draft, "organization.connection.updated").await;
     }

@@ -1,6 +1,9 @@
 //! Who came by a connection that is switched off comes by the one in its place: whom the same provider calls the same now
 //! as then. Somebody looks at a plan first, and nobody is ever led by an address (model.md, identity; S1-R25).
 
+pub mod names;
+pub mod person;
+
 use std::time::Duration;
 
 use http::Method;
@@ -13,10 +16,12 @@ use crate::foundation::id::ConnectionId;
 use crate::manage::api::route::{At, Json, NoBody, NoQuery, Operation, Thing};
 use crate::manage::authority::{Need, Standing};
 use crate::manage::desk::{Answer, Change, Desk};
+use crate::manage::opening::may_open;
 use crate::manage::refused::{Code, Refused};
 use crate::model::api_key::OperatorRole;
 use crate::model::connection::{Connection, ConnectionState};
 use crate::store::durable::identities::{self, Left};
+use crate::store::durable::vouched::{self, Place};
 use crate::store::durable::{connections, engine::Read};
 
 const PATH: &str = "/connections/{connection_id}/relink";
@@ -135,6 +140,15 @@ fn refuse_others(standing: &Standing) -> Result<(), Refused> {
     }
 }
 
+/// Whoever says by whom people are known from now on could become them.
+async fn may_be_led(change: &mut Change<'_, '_>, from: ConnectionId, to: &Connection) -> Result<(), Refused> {
+    // The project's own are the operator's.
+    let Some(organization) = to.organization_id else { return Ok(()) };
+    let place = Place { project: change.keep.project.id, organization, now: change.keep.now };
+    let opened = vouched::by_connection(change.tx, place, (from, &to.settings)).await?;
+    may_open(change, organization, &opened, "an owner of the organization decides this").await
+}
+
 async fn relink(
     change: &mut Change<'_, '_>,
     id: ConnectionId,
@@ -157,6 +171,7 @@ async fn relink(
         let detail = format!("they are {} by now: look at the plan again", plan.identities);
         return Err(Refused::new(Code::PlanChanged, detail));
     }
+    may_be_led(change, from, &to).await?;
     identities::relink(change.tx, (from, to.id), to.settings.upstream.issuer()).await?;
     let told = event(change, "organization.connection.relinked", &to)
         .with("from", from.to_string())

@@ -38,7 +38,7 @@ pub async fn make(
         display_name: stated.display_name.clone(),
         state: ConnectionState::Draft,
         version: 1,
-        settings: stated.checked.settings.clone(),
+        settings: stated.checked.settings.clone().into(),
         secret: sealed(change, id, &stated.checked.secret, change.keyring),
         created_at: keep.now,
         updated_at: keep.now,
@@ -56,7 +56,7 @@ pub async fn rewrite(
     let before = held(change, id).await?;
     rename(change, &before.connection, Some(stated.display_name.clone())).await?;
     let secret = sealed(change, id, &stated.checked.secret, change.keyring);
-    let live = before.was_live().then_some((&before.connection.settings, before.connection.secret.as_ref()));
+    let live = before.was_live().then_some((&*before.connection.settings, before.connection.secret.as_ref()));
     if live == Some((&stated.checked.settings, secret.as_ref())) {
         let named = held(change, id).await?;
         return turned(change, named, stated.state).await;

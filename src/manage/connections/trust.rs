@@ -8,7 +8,7 @@ use crate::manage::desk::Change;
 use crate::manage::opening::may_open;
 use crate::manage::refused::{Code, Refused};
 use crate::model::connection::Settings;
-use crate::store::durable::vouched;
+use crate::store::durable::vouched::{self, Place};
 
 /// Refuses to let `next` be live, unless nothing is believed by it that is not believed now, or the caller may give all
 /// that it opens: an owner in person who has just signed in, or the operator; others where only such people sign in by it
@@ -22,21 +22,43 @@ pub(super) async fn refuse_foreign_trust(
     if connection.is_active() && connection.settings.believes_like(next) {
         return Ok(());
     }
-    let is_delegate = match &change.standing {
+    let is_by_leave = match &change.standing {
         Standing::Operator(_) => return Ok(()),
-        Standing::Within { is_delegate, .. } => *is_delegate,
+        Standing::Within { is_delegate, is_by_consent, .. } => *is_delegate || *is_by_consent,
         Standing::Nobody | Standing::Inactive(_) | Standing::KeysOff(_) => {
             return Err(refused(connection.id));
         }
     };
     // The project's own are the operator's.
     let Some(of) = connection.organization_id else { return Err(refused(connection.id)) };
-    // A provider that a delegate has chosen would let people in when the delegation has ended.
-    if is_delegate {
+    // A provider that a delegate has chosen, or an application that people had to allow, would let people in when that leave
+    // has been taken back.
+    if is_by_leave {
         return Err(refused(connection.id));
     }
-    let opened = vouched::by(change.tx, change.keep.project.id, of, connection.id).await?;
+    let place = Place { project: change.keep.project.id, organization: of, now: change.keep.now };
+    let opened = vouched::by_connection(change.tx, place, (connection.id, next)).await?;
     may_open(change, of, &opened, &detail(connection.id)).await
+}
+
+/// Nobody is talked into answering for what somebody else has put there since they looked (threats C02): where a provider
+/// would be believed otherwise by a draft of others, whoever goes on with it names what they have read, by its ETag, or by
+/// its version where it goes live. The operator's tools state what they mean.
+pub(super) fn refuse_unread(change: &Change<'_, '_>, before: &Held) -> Result<(), Refused> {
+    let Some(draft) = &before.draft else { return Ok(()) };
+    let connection = &before.connection;
+    let is_harmless = connection.is_active() && connection.settings.believes_like(&draft.settings);
+    let is_own = draft.created_by == change.keep.actor.to_string();
+    let is_within = matches!(change.standing, Standing::Within { .. });
+    if !is_within || is_harmless || is_own || change.names_what_it_read() {
+        return Ok(());
+    }
+    let detail = format!(
+        "version {} is a draft of somebody else, by which the provider is believed otherwise: read it, and send its \
+         ETag as If-Match, or activate it by its version",
+        draft.number
+    );
+    Err(Refused::new(Code::DraftUnread, detail))
 }
 
 fn refused(id: ConnectionId) -> Refused {

@@ -14,8 +14,8 @@ use crate::keys::connection_secret;
 use crate::keys::keyring::Keyring;
 use crate::manage::desk::etag;
 use crate::model::connection::{
-    Connection, IdentityProvider, Lifecycle, SamlSettings, Settings, SpAddresses, Upstream, Version, Worry,
-    fingerprint,
+    Connection, IdentityProvider, Lifecycle, RENEW, SamlSettings, Settings, SpAddresses, Upstream, Version,
+    Worry, fingerprint,
 };
 use crate::protocol::jose::Jwk;
 use crate::protocol::oauth::client_authentication::Method;
@@ -152,7 +152,9 @@ pub struct IdpView {
     pub idp_slo_url: Option<String>,
     pub idp_slo_post_url: Option<String>,
     pub certificates: Vec<CertificateView>,
-    /// What is wrong with the certificates themselves: their keys count all the same.
+    /// Of a draft, which certificates are others than those that are live. What is wrong with the certificates themselves,
+    /// whose keys count all the same; which keys of its metadata are of no use; and that its metadata, read at an
+    /// address, is about to run out, after which nobody can sign in.
     pub warnings: Vec<String>,
     /// When its metadata was read; `null`: it was typed.
     #[schemars(extend("format" = "date-time"))]
@@ -234,7 +236,15 @@ impl Teller {
             secret_last4,
             public_jwk: self.public_jwk(it.id, &it.settings, it.secret.as_ref()),
             idp: idp(&it.settings, self.now),
-            draft: held.draft.as_ref().map(|draft| self.draft(draft)),
+            draft: held.draft.as_ref().map(|draft| {
+                let mut view = self.draft(draft);
+                let others = other_certificates(&it.settings, &draft.settings);
+                if let Some(idp) = view.idp.as_mut().filter(|_| held.was_live()) {
+                    let known = std::mem::take(&mut idp.warnings);
+                    idp.warnings = others.into_iter().chain(known).collect();
+                }
+                view
+            }),
             addresses: self.addresses(held),
             activated_at: lifecycle.activated_at.map(|at| at.rfc3339()),
             created_at: it.created_at.rfc3339(),
@@ -281,7 +291,7 @@ impl Teller {
 
     fn addresses(&self, held: &Held) -> AddressesView {
         let it = &held.connection;
-        let signs = [Some(&it.settings), held.draft.as_ref().map(|draft| &draft.settings)]
+        let signs = [Some(&*it.settings), held.draft.as_ref().map(|draft| &draft.settings)]
             .into_iter()
             .flatten()
             .any(connection_secret::signs);
@@ -314,7 +324,12 @@ fn idp(settings: &Settings, now: Moment) -> Option<IdpView> {
     let SamlSettings { idp, metadata, .. } = saml.as_ref();
     let warning =
         |(fingerprint, worry): (String, Worry)| format!("{fingerprint} {worry}: {}", worry.advice());
-    let warnings = idp.worries(now).into_iter().map(warning).collect();
+    let ends = saml
+        .running_out(now)
+        .map(|until| format!("its metadata is valid until {} only: {RENEW}", until.rfc3339()));
+    let dropped = metadata.iter().flat_map(|metadata| &metadata.dropped);
+    let dropped = dropped.map(|why| format!("its metadata lists what is not used: {why}"));
+    let warnings = ends.into_iter().chain(dropped).chain(idp.worries(now).into_iter().map(warning)).collect();
     let IdentityProvider { entity_id, sso, slo, certificates } = idp.clone();
     let location =
         |endpoint: Option<crate::model::connection::ServiceEndpoint>| endpoint.map(|it| it.location);
@@ -332,6 +347,22 @@ fn idp(settings: &Settings, now: Moment) -> Option<IdpView> {
             .and_then(|metadata| metadata.valid_until)
             .map(|at| at.rfc3339()),
     })
+}
+
+/// What whoever makes a draft live should compare with what the provider's administrator says (threats M15).
+fn other_certificates(live: &Settings, draft: &Settings) -> Vec<String> {
+    let (Upstream::Saml(live), Upstream::Saml(draft)) = (&live.upstream, &draft.upstream) else {
+        return Vec::new();
+    };
+    let (live, draft) = (live.idp.fingerprints(), draft.idp.fingerprints());
+    let new = draft.iter().filter(|one| !live.contains(one)).map(|one| {
+        format!("{one} is not believed yet: compare it with what the provider's administrator says")
+    });
+    let gone = live
+        .iter()
+        .filter(|one| !draft.contains(one))
+        .map(|one| format!("{one} is believed now, and no longer once this is live"));
+    new.chain(gone).collect()
 }
 
 fn certificate(x509: String) -> CertificateView {

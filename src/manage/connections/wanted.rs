@@ -35,12 +35,17 @@ pub const NAME_ID_FORMATS: [&str; 5] = ["none", "unspecified", "email_address", 
 const OF_THE_BINDING: [&str; 6] =
     ["SAMLRequest", "SAMLResponse", "RelayState", "SigAlg", "Signature", "SAMLEncoding"];
 const MOST_ENTITY_ID: usize = 1_024;
+const MOST_TEXT: usize = 2_048;
 
 /// An address of the web: https, or http on this computer, without user, password or fragment.
 pub fn web_address(text: &str) -> Result<Url, &'static str> {
     let fine = |url: &Url| {
         let secure = url.scheme() == "https" || (url.scheme() == "http" && is_here(url));
-        let bare = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
+        // A browser takes a backslash for a slash.
+        let bare = !text.contains('\\')
+            && url.username().is_empty()
+            && url.password().is_none()
+            && url.fragment().is_none();
         secure && bare && url.has_host() && text.bytes().all(|byte| byte.is_ascii_graphic())
     };
     Url::parse(text)
@@ -171,11 +176,24 @@ pub fn proof(method: Method, secret: Option<&Secret>, key: Option<&Secret>) -> V
     faults
 }
 
-pub fn entity_id(text: &str) -> Result<(), String> {
-    let plain = text.trim() == text && !text.contains(char::is_control);
-    match plain && text.chars().count() <= MOST_ENTITY_ID {
+/// What a message of SAML says, or is asked for: anything else stands in none, and would keep everybody out.
+pub fn xml_text(text: &str) -> Result<(), &'static str> {
+    match is_xml_text(text) && text.chars().count() <= MOST_TEXT {
         true => Ok(()),
-        false => Err(format!("must be an entity id: at most {MOST_ENTITY_ID} characters in one line")),
+        false => Err("must have 1 to 2048 characters of XML in one line, without white space around them"),
+    }
+}
+
+/// XML 1.0, section 2.2.
+fn is_xml_text(text: &str) -> bool {
+    let is_of_none = |c: char| c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}');
+    !text.is_empty() && text.trim() == text && !text.contains(is_of_none)
+}
+
+pub fn entity_id(text: &str) -> Result<(), String> {
+    match is_xml_text(text) && text.chars().count() <= MOST_ENTITY_ID {
+        true => Ok(()),
+        false => Err(format!("must be an entity id: 1 to {MOST_ENTITY_ID} characters in one line")),
     }
 }
 

@@ -200,6 +200,30 @@ impl Operation for Patch {
     }
 }
 
+/// What is done with one for a side.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Approve,
+    Pause,
+    Resume,
+    Revoke,
+}
+
+/// Does it with the delegation of the path, and shows what that is then.
+async fn taken(desk: Desk, step: Step, said: Option<Side>) -> Result<Answer<DelegationView>, Refused> {
+    let id: DelegationId = desk.params.id("delegation_id")?;
+    desk.change(async move |change| {
+        let after = match step {
+            Step::Approve => approve(change, id, said).await?,
+            Step::Pause => pause(change, id, said).await?,
+            Step::Resume => resume(change, id, said).await?,
+            Step::Revoke => revoke(change, id, said).await?,
+        };
+        answered(change, 200, &after).await
+    })
+    .await
+}
+
 /// `POST /delegations/{delegation_id}/approve`
 pub struct Approve;
 
@@ -228,12 +252,7 @@ impl Operation for Approve {
     type Answer = DelegationView;
 
     async fn run(desk: Desk, _: NoQuery, body: Self::Body) -> Result<Answer<Self::Answer>, Refused> {
-        let (id, said): (DelegationId, _) = (desk.params.id("delegation_id")?, body.0.side);
-        desk.change(async move |change| {
-            let after = approve(change, id, said).await?;
-            answered(change, 200, &after).await
-        })
-        .await
+        taken(desk, Step::Approve, body.0.side).await
     }
 }
 
@@ -255,12 +274,7 @@ impl Operation for Pause {
     type Answer = DelegationView;
 
     async fn run(desk: Desk, _: NoQuery, body: Self::Body) -> Result<Answer<Self::Answer>, Refused> {
-        let (id, said): (DelegationId, _) = (desk.params.id("delegation_id")?, body.0.side);
-        desk.change(async move |change| {
-            let after = pause(change, id, said).await?;
-            answered(change, 200, &after).await
-        })
-        .await
+        taken(desk, Step::Pause, body.0.side).await
     }
 }
 
@@ -283,12 +297,7 @@ impl Operation for Resume {
     type Answer = DelegationView;
 
     async fn run(desk: Desk, _: NoQuery, body: Self::Body) -> Result<Answer<Self::Answer>, Refused> {
-        let (id, said): (DelegationId, _) = (desk.params.id("delegation_id")?, body.0.side);
-        desk.change(async move |change| {
-            let after = resume(change, id, said).await?;
-            answered(change, 200, &after).await
-        })
-        .await
+        taken(desk, Step::Resume, body.0.side).await
     }
 }
 
@@ -310,11 +319,6 @@ impl Operation for Revoke {
     type Answer = DelegationView;
 
     async fn run(desk: Desk, _: NoQuery, body: Self::Body) -> Result<Answer<Self::Answer>, Refused> {
-        let (id, said): (DelegationId, _) = (desk.params.id("delegation_id")?, body.0.side);
-        desk.change(async move |change| {
-            let after = revoke(change, id, said).await?;
-            answered(change, 200, &after).await
-        })
-        .await
+        taken(desk, Step::Revoke, body.0.side).await
     }
 }

@@ -11,9 +11,11 @@ use super::authority::{Standing, may_grant};
 use super::desk::Change;
 use super::refused::{Code, Refused};
 use crate::audit;
+use crate::foundation::clock::Moment;
 use crate::foundation::id::{DelegationId, OrganizationId};
-use crate::join::sign_out;
-use crate::model::delegation::{Asked, Delegation, DelegationSettings, Side};
+use crate::join::{notices, sign_out};
+use crate::model::delegation::{Asked, Delegation, DelegationSettings, DelegationStatus, Side};
+use crate::model::mail::Kind;
 use crate::model::organization::Organization;
 use crate::model::permission::Permission;
 use crate::model::project::Project;
@@ -271,7 +273,28 @@ async fn update(
     Ok(after)
 }
 
-/// Writes what differs, and tells both of it. Where nothing differs, nothing happens.
+/// What owners are written of it; nothing, where nobody could act by it before, nor can now.
+fn notice(before: &Delegation, after: &Delegation, now: Moment) -> Option<Kind> {
+    use DelegationStatus::{Active, Expired, Paused, Proposed, Revoked, Scheduled};
+    let terms = |it: &Delegation| {
+        let DelegationSettings { roles, require_mfa, only, .. } = it.settings.clone();
+        (roles, require_mfa, only, it.starts_at, it.ends_at)
+    };
+    match (before.status(now), after.status(now)) {
+        (Proposed | Expired, Revoked) => None,
+        (_, Revoked) => Some(Kind::DelegationRevoked),
+        (Proposed | Expired, Active | Scheduled) => Some(Kind::DelegationActive),
+        (Active | Scheduled, Active | Scheduled) if terms(before) != terms(after) => {
+            Some(Kind::DelegationActive)
+        }
+        (Active | Scheduled, Paused) => Some(Kind::DelegationPaused),
+        (Paused, Active | Scheduled) => Some(Kind::DelegationResumed),
+        (Active | Scheduled | Paused, Proposed) => Some(Kind::DelegationChanged),
+        _ => None,
+    }
+}
+
+/// Writes what differs, and tells both of it, their owners by mail. Where nothing differs, nothing happens.
 async fn keep(
     change: &mut Change<'_, '_>,
     action: &'static str,
@@ -282,7 +305,13 @@ async fn keep(
         return Ok(());
     }
     delegations::update(change.tx, after, change.keep.now).await?;
-    record(change, action, Some(before), after).await
+    record(change, action, Some(before), after).await?;
+    match notice(before, after, change.keep.now) {
+        Some(kind) => {
+            Ok(notices::delegation(change.tx, change.keep, (after.home, after.target), kind).await?)
+        }
+        None => Ok(()),
+    }
 }
 
 /// Both find it in their own trail.

@@ -1,5 +1,6 @@
 //! `/organizations/{organization_id}/domains`
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use http::Method;
@@ -10,6 +11,8 @@ use super::body::{ClaimDomain, PatchDomain, StartVerification};
 use super::{DomainView, Routed, Turning, claim, found, remove, start, switch, view};
 use crate::broker::domain_look::{self, Asked, Published, Sight, Verdict};
 use crate::foundation::clock::Moment;
+use crate::foundation::id::{OrganizationId, ProjectId};
+use crate::join::auto;
 use crate::manage::api::BASE;
 use crate::manage::api::page::Page;
 use crate::manage::api::route::{At, Json, MaybeJson, MergePatch, NoBody, NoQuery, Operation};
@@ -19,14 +22,35 @@ use crate::manage::last_way::Sure;
 use crate::manage::refused::{Code, Refused};
 use crate::model::domain::{Domain, DomainState};
 use crate::model::permission::Permission;
-use crate::store::durable::domains;
+use crate::store::durable::engine::StoreError;
+use crate::store::durable::{self, domains, roles};
 
 /// How often an organization may have somebody look, in a minute.
 const LOOKS: u64 = 10;
 const MINUTE: Duration = Duration::from_secs(60);
 
-fn shown(status: u16, routed: &Routed, now: Moment) -> Result<Answer<DomainView>, Refused> {
-    Ok(Answer::new(status, &DomainView::of(routed, now))?.etag(view::tag(routed)))
+async fn shown(
+    db: &mut impl durable::engine::Read,
+    status: u16,
+    routed: &Routed,
+    now: Moment,
+) -> Result<Answer<DomainView>, Refused> {
+    let domain = &routed.domain;
+    let custom = custom(db, (domain.project_id, domain.organization_id), [domain]).await?;
+    let view = DomainView::of(routed, auto::halted(domain, &custom), now);
+    Ok(Answer::new(status, &view)?.etag(view::tag(routed)))
+}
+
+/// What the organization's further roles mean, if anybody is to join by one of the domains.
+async fn custom(
+    db: &mut impl durable::engine::Read,
+    (project, organization): (ProjectId, OrganizationId),
+    domains: impl IntoIterator<Item = &Domain>,
+) -> Result<BTreeMap<String, Vec<String>>, StoreError> {
+    match domains.into_iter().any(|domain| domain.auto_join_since.is_some()) {
+        true => roles::permissions(db, project, organization).await,
+        false => Ok(BTreeMap::new()),
+    }
 }
 
 /// `GET /organizations/{organization_id}/domains` (S1-R12)
@@ -64,7 +88,11 @@ impl Operation for List {
         let routes = domains::routes_of(&mut desk.db(), organization).await?;
         let (found, next_cursor) = slice.page(found, |last| last.id);
         let of = |id| routes.iter().filter(|(domain, _)| *domain == id).map(|(_, route)| *route).collect();
-        let view = |domain: Domain| DomainView::of(&Routed { routes: of(domain.id), domain }, desk.now);
+        let custom = custom(&mut desk.db(), (desk.project().id, organization), &found).await?;
+        let view = |domain: Domain| {
+            let halt = auto::halted(&domain, &custom);
+            DomainView::of(&Routed { routes: of(domain.id), domain }, halt, desk.now)
+        };
         Answer::new(200, &Page { items: found.into_iter().map(view).collect(), next_cursor })
     }
 }
@@ -99,7 +127,7 @@ impl Operation for Claim {
         desk.change(async move |change| {
             let claimed = claim(change, organization, name.clone(), method).await?;
             let location = format!("{BASE}/organizations/{organization}/domains/{}", claimed.domain.id);
-            Ok(shown(201, &claimed, change.keep.now)?.location(location))
+            Ok(shown(change.tx, 201, &claimed, change.keep.now).await?.location(location))
         })
         .await
     }
@@ -124,7 +152,7 @@ impl Operation for Read {
     async fn run(desk: Desk, _: NoQuery, _: NoBody) -> Result<Answer<Self::Answer>, Refused> {
         let domain = asked(&desk).await?;
         let routes = domains::connections_of(&mut desk.db(), domain.id).await?;
-        shown(200, &Routed { domain, routes }, desk.now)
+        shown(&mut desk.db(), 200, &Routed { domain, routes }, desk.now).await
     }
 }
 
@@ -158,7 +186,7 @@ impl Operation for Start {
             let before = found(change, organization, id).await?;
             change.matches(&view::tag(&before))?;
             let after = start(change, before, body.0.method).await?;
-            shown(200, &after, change.keep.now)
+            shown(change.tx, 200, &after, change.keep.now).await
         })
         .await
     }
@@ -204,7 +232,7 @@ impl Operation for Confirm {
                 let (_, verdict) =
                     domain_look::settle(change.tx, change.keep, &claimed, &sight, true).await?;
                 let after = found(change, organization, claimed.id).await?;
-                confirmed(change, &after, verdict)
+                confirmed(change, &after, verdict).await
             })
             .await;
         match kept {
@@ -223,14 +251,14 @@ async fn limit(desk: &Desk, domain: &Domain) -> Result<(), Refused> {
 }
 
 /// Whoever has become verified while we looked is; any other claim that has become another one is to be proved anew.
-fn confirmed(
-    change: &Change<'_, '_>,
+async fn confirmed(
+    change: &mut Change<'_, '_>,
     after: &Routed,
     verdict: Verdict,
 ) -> Result<Answer<DomainView>, Refused> {
     let is_held = after.domain.state == DomainState::Verified && after.domain.next_challenge.is_none();
     if verdict == Verdict::Proof || is_held {
-        return shown(200, after, change.keep.now);
+        return shown(change.tx, 200, after, change.keep.now).await;
     }
     let refused = Refused::new(Code::ProofNotFound, "the claim has another challenge by now");
     Err(refused.with("expected", after.domain.txt_value()))
@@ -301,16 +329,17 @@ impl Operation for Patch {
     type Answer = DomainView;
 
     async fn run(desk: Desk, query: Sure, body: Self::Body) -> Result<Answer<Self::Answer>, Refused> {
-        let (wanted, forced) = (body.0.checked()?, query.insists(&desk)?);
+        let (spelled, forced) = (body.0.spelled(), query.insists(&desk)?);
+        let wanted = body.0.checked().map_err(|refused| refused.spelled(&spelled))?;
         let (organization, id) = (desk.organization()?.id, desk.params.id("domain_id")?);
-        desk.change(async move |change| {
+        let patched = desk.change(async move |change| {
             let owner = change.organization(organization).await?;
             let before = found(change, organization, id).await?;
             change.matches(&view::tag(&before))?;
             let after = switch(change, &owner, before, (&wanted, Turning::Proved, forced)).await?;
-            shown(200, &after, change.keep.now)
-        })
-        .await
+            shown(change.tx, 200, &after, change.keep.now).await
+        });
+        patched.await.map_err(|refused| refused.spelled(&spelled))
     }
 }
 

@@ -1,6 +1,10 @@
 //! What is said of a domain in a body, and the rules of it.
 
+use std::fmt;
+
 use schemars::JsonSchema;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::{AutoJoinWanted, MOST_ROUTES, Switches};
@@ -84,9 +88,60 @@ pub struct PatchDomain {
     #[serde(default, deserialize_with = "present")]
     #[schemars(with = "Vec<String>", extend("maxItems" = MOST_ROUTES))]
     pub connection_ids: Option<Vec<String>>,
+    /// The same, where there is one alone.
     #[serde(default, deserialize_with = "present")]
-    #[schemars(with = "PatchAutoJoin")]
-    pub auto_join: Option<PatchAutoJoin>,
+    #[schemars(with = "String")]
+    pub connection_id: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    #[schemars(with = "AutoJoinSaid")]
+    pub auto_join: Option<AutoJoinSaid>,
+    /// The same as the `role` of `auto_join`.
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Option<String>")]
+    pub auto_join_role: Option<Option<String>>,
+}
+
+/// Who joins by their address alone, or only whether anybody does.
+#[derive(Clone, Debug, JsonSchema)]
+#[schemars(untagged)]
+pub enum AutoJoinSaid {
+    Enabled(bool),
+    Rule(Box<PatchAutoJoin>),
+}
+
+// By hand, because what is wrong within a rule is told by its place.
+impl<'de> Deserialize<'de> for AutoJoinSaid {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Either;
+
+        impl<'de> Visitor<'de> for Either {
+            type Value = AutoJoinSaid;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object, true or false")
+            }
+
+            fn visit_bool<E>(self, enabled: bool) -> Result<AutoJoinSaid, E> {
+                Ok(AutoJoinSaid::Enabled(enabled))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<AutoJoinSaid, A::Error> {
+                PatchAutoJoin::deserialize(MapAccessDeserializer::new(members))
+                    .map(|rule| AutoJoinSaid::Rule(Box::new(rule)))
+            }
+        }
+
+        from.deserialize_any(Either)
+    }
+}
+
+impl From<AutoJoinSaid> for PatchAutoJoin {
+    fn from(said: AutoJoinSaid) -> Self {
+        match said {
+            AutoJoinSaid::Enabled(enabled) => Self { enabled: Some(enabled), ..Self::default() },
+            AutoJoinSaid::Rule(rule) => *rule,
+        }
+    }
 }
 
 /// Who joins by their address alone.
@@ -121,9 +176,21 @@ words! {
 }
 
 impl PatchDomain {
+    /// What was said by another name: by ours, and by theirs.
+    pub fn spelled(&self) -> Vec<(&'static str, &'static str)> {
+        let route = self.connection_id.as_ref().map(|_| ("/connection_ids/0", "/connection_id"));
+        let role = self.auto_join_role.as_ref().map(|_| ("/auto_join/role", "/auto_join_role"));
+        route.into_iter().chain(role).collect()
+    }
+
     pub fn checked(self) -> Result<Switches, Refused> {
-        let connections = self.connection_ids.map(|ids| connections(&ids)).transpose()?;
-        let auto_join = self.auto_join.unwrap_or_default();
+        let ids = one_of(
+            ("connection_id", self.connection_id.map(|id| vec![id])),
+            ("connection_ids", self.connection_ids),
+        )?;
+        let connections = ids.map(|ids| connections(&ids)).transpose()?;
+        let auto_join = self.auto_join.map(PatchAutoJoin::from).unwrap_or_default();
+        let role = one_of(("auto_join_role", self.auto_join_role), ("auto_join.role", auto_join.role))?;
         let exclude = auto_join.exclude.map(patterns).transpose()?;
         if auto_join.cap_per_hour.flatten().is_some_and(|cap| !(1..=HIGHEST_CAP).contains(&cap)) {
             return Err(Refused::value("/auto_join/cap_per_hour", format!("must be 1 to {HIGHEST_CAP}")));
@@ -134,11 +201,22 @@ impl PatchDomain {
             connections,
             auto_join: AutoJoinWanted {
                 enabled: auto_join.enabled,
-                role: auto_join.role,
+                role,
                 exclude,
                 cap_per_hour: auto_join.cap_per_hour,
             },
         })
+    }
+}
+
+/// What may be said by two names is said by one.
+fn one_of<T>((one, said): (&str, Option<T>), (other, also): (&str, Option<T>)) -> Result<Option<T>, Refused> {
+    match (said, also) {
+        (Some(_), Some(_)) => {
+            let detail = format!("{one} and {other} are one field: give one");
+            Err(Refused::new(Code::InvalidBody, detail))
+        }
+        (said, also) => Ok(said.or(also)),
     }
 }
 

@@ -25,7 +25,8 @@ use crate::model::domain::{Domain, DomainState, Method};
 use crate::model::organization::{Enforcement, Organization};
 use crate::store::durable::engine::Lock;
 use crate::store::durable::{
-    connection_runs, connection_tests, connection_versions, connections, domains, vouched,
+    connection_runs, connection_tests, connection_versions, connections, domains,
+    vouched::{self, Place},
 };
 
 pub use auto_join::AutoJoinWanted;
@@ -179,11 +180,12 @@ pub async fn switch(
     if is_relied_on(organization, &after) && routes(&before) != routes(&after) {
         leads_somewhere(change, &after, turning).await?;
     }
-    if believes_more(&before, &after) {
-        let place = (organization.id, after.domain.id);
-        let opened = vouched::expected(change.tx, change.keep.project.id, place).await?;
-        let detail = "people of this domain are expected who may more than you, and whoever says who they are could become \
-                      them: an owner who has just signed in lets it lead there, or the operator";
+    let (further, is_trusted_more) = (leads_further(&before, &after), is_trusted_more(&before, &after));
+    if !further.is_empty() || is_trusted_more {
+        let place = Place { project: change.keep.project.id, organization: organization.id, now };
+        let opened = vouched::by_domain(change.tx, place, (&before.domain, &further)).await?;
+        let detail = "people of this domain may more than you, or will as soon as they come, and whoever says who they are \
+                      could become them: an owner who has just signed in lets it lead there, or the operator";
         may_open(change, organization.id, &opened, detail).await?;
     }
     after.domain.updated_at = now;
@@ -217,7 +219,12 @@ async fn leads_somewhere(
             || connection_runs::of(change.tx, found.id, found.version).await?.worked_at.is_some()
             // What was counted a moment ago is not written down yet.
             || connection_versions::is_used_since(change.tx, found.id, change.keep.now.minus(LATELY)).await?
-            || connection_tests::has_succeeded(change.tx, found.id, found.version).await?;
+            || connection_tests::has_succeeded(
+                change.tx,
+                (found.id, found.version),
+                change.keep.now.minus(crate::model::readiness::TRIED_WITHIN),
+            )
+            .await?;
         if is_proved {
             return Ok(());
         }
@@ -303,12 +310,16 @@ async fn own(
     Ok(())
 }
 
-/// Whether a connection may say who somebody of the domain is that might not before, or is believed more.
-fn believes_more(before: &Routed, after: &Routed) -> bool {
+/// The connections that may say who somebody of the domain is, and might not before.
+fn leads_further(before: &Routed, after: &Routed) -> Vec<ConnectionId> {
     let known = routes(before).unwrap_or_default();
-    let leads = routes(after).unwrap_or_default();
+    routes(after).unwrap_or_default().iter().filter(|to| !known.contains(to)).copied().collect()
+}
+
+/// Whether those to which it leads are believed more.
+fn is_trusted_more(before: &Routed, after: &Routed) -> bool {
     let trusts = before.domain.trust_since.is_none() && after.domain.trust_since.is_some();
-    leads.iter().any(|to| !known.contains(to)) || (trusts && !leads.is_empty())
+    trusts && routes(after).is_some_and(|routes| !routes.is_empty())
 }
 
 /// Where a domain leads now; nowhere, while it is not routed.

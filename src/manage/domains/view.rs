@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::Routed;
 use crate::foundation::clock::Moment;
+use crate::join::auto::Halt;
 use crate::manage::desk::etag;
 use crate::model::domain::{Domain, DomainState, Found};
 
@@ -64,6 +65,12 @@ pub struct AutoJoinView {
     /// Since when nobody joins, because too many came in an hour.
     #[schemars(extend("format" = "date-time"))]
     pub paused_at: Option<String>,
+    /// Why nobody joins though it is enabled. `role_not_allowed`: its role is no more, or has come to administer something.
+    #[schemars(
+        with = "Option<String>",
+        extend("enum" = ["not_verified", "not_routed", "not_trusted", "role_not_allowed", "paused", null])
+    )]
+    pub halted_by: Option<&'static str>,
 }
 
 /// What was expected, and what was found.
@@ -83,7 +90,7 @@ pub struct CheckView {
 }
 
 impl DomainView {
-    pub fn of(routed: &Routed, now: Moment) -> Self {
+    pub fn of(routed: &Routed, halt: Option<Halt>, now: Moment) -> Self {
         let it = routed.domain.clone();
         let has_run_out = it.state == DomainState::Lapsed;
         let expires = match it.state {
@@ -105,7 +112,7 @@ impl DomainView {
             renew_by: it.renew_by().map(Moment::rfc3339),
             use_for_routing: it.routing_since.is_some(),
             trust_email: it.trust_since.is_some(),
-            auto_join: auto_join(&it),
+            auto_join: auto_join(&it, halt),
             connection_ids: routed.routes.iter().map(ToString::to_string).collect(),
             last_check: it.answer.as_ref().map(|answer| check(&it, answer)),
             created_at: it.created_at.rfc3339(),
@@ -116,7 +123,7 @@ impl DomainView {
     }
 }
 
-fn auto_join(domain: &Domain) -> AutoJoinView {
+fn auto_join(domain: &Domain, halt: Option<Halt>) -> AutoJoinView {
     let rule = domain.auto_join.clone();
     AutoJoinView {
         enabled: domain.auto_join_since.is_some(),
@@ -125,6 +132,7 @@ fn auto_join(domain: &Domain) -> AutoJoinView {
         requires: "sso",
         exclude: rule.exclude,
         paused_at: rule.paused_at.map(Moment::rfc3339),
+        halted_by: halt.map(Halt::word),
     }
 }
 
@@ -150,7 +158,7 @@ pub fn facts(routed: &Routed) -> Value {
     })
 }
 
-/// Of all that somebody may have decided by; not of the last look, which moves by itself.
+/// Of all that somebody may have decided by; not of the last look, which moves by itself, nor of what others make of its role.
 pub fn tag(routed: &Routed) -> String {
     let domain = &routed.domain;
     let moments = [domain.updated_at.millis(), domain.created_at.millis()];

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use super::refused::Refused;
 use crate::foundation::clock::Moment;
-use crate::join::auto::may_be_given;
-use crate::model::connection::{Connection, Jit, Worry};
+use crate::join::auto::{Halt, halted, may_be_given};
+use crate::model::connection::{Connection, Jit, RENEW};
 use crate::model::domain::{Domain, DomainState};
 use crate::model::organization::{Enforcement, Organization};
 use crate::model::project::Project;
@@ -25,6 +25,8 @@ const PERSONAL: &str = "personal";
 const HOUR: Duration = Duration::from_secs(3_600);
 /// Of so many sign-ins of two hours that one in five fails is worth a look.
 const FEW: i64 = 5;
+/// How long it is told that groups were left out.
+const REMEMBERED: Duration = Duration::from_secs(7 * 86_400);
 /// Claims of one organization are few.
 const MOST: u32 = 1_000;
 
@@ -69,8 +71,10 @@ struct Known<'a> {
     to_review: Vec<(String, Moment)>,
     /// A connection, with a role that it is to give to newcomers and does not.
     ungiven: Option<(String, String)>,
-    /// A certificate of a provider, by its connection.
-    worry: Option<(String, Worry)>,
+    /// What ends of what is known of a provider, and what to do.
+    worry: Option<String>,
+    /// A connection whose sign-ins leave groups out, and since when.
+    groups_missing: Option<(String, Moment)>,
     failing_since: Option<Moment>,
     /// Sign-ins of this hour and the last that ended well, and those that did not.
     ended: (i64, i64),
@@ -110,27 +114,37 @@ async fn known<'a>(
     let (id, switches) = (organization.id, &project.settings.switches);
     let runs = connection_runs::of_organization(db, id).await?;
     let failing = runs.iter().filter(|(_, run)| run.failures >= FAILING);
-    let connections = connections::of_organization(db, id).await?;
+    let own = connections::of_organization(db, id).await?;
+    let groups_missing = runs.iter().find_map(|(id, run)| {
+        let at = run.groups_missing_at.filter(|at| now.since(*at) < REMEMBERED)?;
+        let connection = own.iter().find(|own| own.id == *id && own.is_active())?;
+        Some((connection.slug.clone(), at))
+    });
     let custom = roles::permissions(db, project.id, id).await?;
     Ok(Known {
         organization,
         facts: readiness::facts(db, id, &organization.policy, switches, now).await?,
         administrators: memberships::active_administrators(db, id, 2).await?,
         domains: domains::page(db, id, None, MOST).await?,
-        ungiven: connections.iter().find_map(|found| ungiven(found, &custom)),
+        ungiven: own.iter().find_map(|found| ungiven(found, &custom)),
         custom,
         to_review: connections::to_review(db, id).await?,
-        worry: connections.iter().find_map(|found| worry(found, now)),
+        worry: own.iter().find_map(|found| worry(found, now)),
+        groups_missing,
         failing_since: failing.filter_map(|(_, run)| run.failing_since).min(),
         ended: connection_runs::totals(db, id, now.minus(HOUR)).await?,
     })
 }
 
 /// What somebody should see to before people notice.
-fn worry(connection: &Connection, now: Moment) -> Option<(String, Worry)> {
-    let saml = connection.saml().filter(|_| connection.is_active())?;
-    let (_, worry) = saml.saml.idp.worries(now).into_iter().next()?;
-    Some((connection.slug.clone(), worry))
+fn worry(connection: &Connection, now: Moment) -> Option<String> {
+    let (saml, slug) = (connection.saml().filter(|_| connection.is_active())?.saml, &connection.slug);
+    if let Some(until) = saml.running_out(now) {
+        let until = until.rfc3339();
+        return Some(format!("The metadata of the provider of {slug} is valid until {until} only: {RENEW}."));
+    }
+    let (_, worry) = saml.idp.worries(now).into_iter().next()?;
+    Some(format!("A certificate of the provider of {slug} {worry}: {}.", worry.advice()))
 }
 
 /// What newcomers do not get, because it has come to administer something, or is no more.
@@ -179,14 +193,11 @@ fn of_domains(known: &Known<'_>) -> Check {
         let advice = format!("Publish the proof of {} that is asked for now, before it lapses.", domain.name);
         return make(Status::Warn, advice);
     }
-    let joins = known.domains.iter().filter(|domain| domain.auto_join_since.is_some());
-    let mut of_role = joins.filter_map(|domain| Some((domain, domain.auto_join.role.as_deref()?)));
-    if let Some((domain, role)) = of_role.find(|(_, role)| !may_be_given(role, &known.custom)) {
-        let advice = format!(
-            "Nobody joins by {}: the role {role} is no more, or has come to administer something. Name another one.",
-            domain.name
-        );
-        return make(Status::Warn, advice);
+    let mut halts = known.domains.iter().filter_map(|domain| Some((domain, halted(domain, &known.custom)?)));
+    // What is not proved yet is waited for.
+    if let Some((domain, halt)) = halts.find(|(_, halt)| *halt != Halt::NotVerified) {
+        let advice = format!("Nobody joins by {}: {}", domain.name, unhalted(domain, halt));
+        return Check { since: domain.auto_join.paused_at, ..make(Status::Warn, advice) };
     }
     if let Some((slug, role)) = &known.ungiven {
         let advice = format!(
@@ -196,6 +207,22 @@ fn of_domains(known: &Known<'_>) -> Check {
         return make(Status::Warn, advice);
     }
     make(Status::Ok, "Only verified domains lead anywhere or let anybody join.".into())
+}
+
+/// What is in the way of those who would join, and what to do about it.
+fn unhalted(domain: &Domain, halt: Halt) -> String {
+    match halt {
+        Halt::NotVerified => "its proof is not there. Publish it.".into(),
+        Halt::NotRouted => "it leads to no connection. Turn on use_for_routing.".into(),
+        Halt::NotTrusted => "the addresses of its provider count for nothing. Turn on trust_email.".into(),
+        Halt::RoleNotAllowed => match &domain.auto_join.role {
+            Some(role) => {
+                format!("the role {role} is no more, or has come to administer something. Name another one.")
+            }
+            None => "no role is named that they would have. Name one.".into(),
+        },
+        Halt::Paused => "too many came in an hour. Look who has joined, and turn it on again.".into(),
+    }
 }
 
 fn break_glass(known: &Known<'_>) -> Check {
@@ -218,10 +245,7 @@ fn review(known: &Known<'_>) -> Check {
     let make = |status, advice: String| Check::new("upstream_review", "S1-A7", status, advice);
     match known.to_review.first() {
         None => match &known.worry {
-            Some((slug, worry)) => make(
-                Status::Warn,
-                format!("A certificate of the provider of {slug} {worry}: {}.", worry.advice()),
-            ),
+            Some(worry) => make(Status::Warn, worry.clone()),
             None => make(
                 Status::Ok,
                 "No provider has changed what it says of itself since you last looked.".into(),
@@ -250,6 +274,14 @@ fn sign_ins(known: &Known<'_>) -> Check {
     if badly >= FEW && badly.saturating_mul(5) > well.saturating_add(badly) {
         let advice = format!("{badly} of the last {} sign-ins failed: look at the failures.", well + badly);
         return make(Status::Warn, advice);
+    }
+    if let Some((slug, at)) = &known.groups_missing {
+        let advice = format!(
+            "People came by {slug} without groups that they may have, and without the roles that rules give by those: see \
+             left_out of the sign-ins. Have the provider send fewer groups, such as those alone that are assigned to this \
+             application."
+        );
+        return Check { since: Some(*at), ..make(Status::Warn, advice) };
     }
     make(Status::Ok, "Sign-ins go well.".into())
 }

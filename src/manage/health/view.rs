@@ -68,6 +68,10 @@ pub struct FailuresView {
     /// Since when somebody should look the connection over, because its provider says something else of itself.
     #[schemars(extend("format" = "date-time"))]
     pub review_since: Option<String>,
+    /// When a sign-in by what is live last left groups out, because the provider does not say all of them or they cannot be
+    /// taken: rules that give roles by groups gave none.
+    #[schemars(extend("format" = "date-time"))]
+    pub groups_missing_at: Option<String>,
     /// Newest first, of all versions; hours in which nobody came are left out.
     pub hours: Vec<HourView>,
     /// One by one, newest first.
@@ -99,6 +103,13 @@ pub struct FailureView {
     /// What would have been taken, and what came; where that is known.
     pub expected: Option<String>,
     pub found: Option<String>,
+    /// Who it was, of somebody within a domain of the organization's own whom nothing lets in.
+    pub email: Option<String>,
+    /// Why they did not join by that domain, if they would have but for it.
+    #[schemars(with = "Option<String>", extend("enum" = [
+        "known", "off", "role_address", "alias", "excluded", "role_not_allowed", "paused", "elsewhere", null
+    ]))]
+    pub auto_join: Option<String>,
 }
 
 impl FailuresView {
@@ -116,6 +127,7 @@ impl FailuresView {
             failures: run.failures,
             failing_since: run.failing_since.map(Moment::rfc3339),
             review_since: review_since.map(Moment::rfc3339),
+            groups_missing_at: run.groups_missing_at.map(Moment::rfc3339),
             hours: by_hour(hours),
             items: items.iter().map(FailureView::of).collect(),
             next_cursor,
@@ -151,6 +163,8 @@ impl FailureView {
             request_id: event.request_id.clone(),
             expected: detail("expected"),
             found: detail("found"),
+            email: detail("email"),
+            auto_join: detail("auto_join"),
         }
     }
 }

@@ -40,7 +40,7 @@ pub async fn read(
         if known.is_some_and(|known| wanted.is(known)) && !again {
             continue;
         }
-        match wanted.read(broker).await {
+        match wanted.read(broker, saml.map(|connection| connection.saml)).await {
             Ok(found) => drop(described.insert(part.slug.value.clone(), found)),
             Err(message) => faults.push(Fault { at: wanted.at, message }),
         }
@@ -103,13 +103,15 @@ impl<'p> Wanted<'p> {
         kept(described, source, (self.entity_id, self.signer), known, now)
     }
 
-    async fn read(&self, broker: &Broker) -> Result<Described, String> {
+    async fn read(&self, broker: &Broker, known: Option<&SamlSettings>) -> Result<Described, String> {
+        let by = (self.entity_id, self.signer);
         match &self.from {
-            From::Document(document) => describe(document, self.entity_id, self.signer, broker.now())
-                .map_err(|error| error.to_string()),
+            From::Document(document) => {
+                describe(document, by, known, broker.now()).map_err(|error| error.to_string())
+            }
             From::Address(url) => broker
                 .saml_metadata
-                .read(url, self.entity_id, self.signer)
+                .read(url, by, known)
                 .await
                 .map_err(|error| format!("{url} cannot be had: {}", error.explained())),
         }

@@ -204,6 +204,8 @@ fn one_name(name: Option<String>, display_name: Option<String>) -> Result<Option
     }
 }
 
+const LOGO: &str = "/logo_uri";
+
 fn rule_of_names() -> String {
     format!("must be one line of at most {LONGEST_NAME} characters")
 }
@@ -245,7 +247,7 @@ impl Wanted {
             ),
             (
                 logo.is_none_or(|logo| is_https_url(logo)),
-                "/logo_uri",
+                LOGO,
                 "must be an https address of at most 2048 characters, with a host that has a name, \
                  without user, password and fragment"
                     .to_owned(),
@@ -256,6 +258,9 @@ impl Wanted {
         let mut broken: Vec<_> = broken.map(|(_, pointer, rule)| (pointer.to_owned(), rule)).collect();
         match (broken.pop(), broken.is_empty()) {
             (None, _) => Ok(self),
+            (Some((pointer, rule)), true) if pointer == LOGO => {
+                Err(Refused::at(Code::UriInvalid, Place::Pointer(pointer), rule))
+            }
             (Some((pointer, rule)), true) => Err(Refused::value(&pointer, rule)),
             (Some(last), false) => {
                 Err(Refused::listing(Code::InvalidValue, broken.into_iter().chain([last])))

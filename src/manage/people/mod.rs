@@ -20,7 +20,7 @@ use crate::foundation::email::Email;
 use crate::foundation::id::{OrganizationId, UserId};
 use crate::join::owners::{self, NotChanged};
 use crate::join::{self, Joined, Joining};
-use crate::model::audit_event::{AuditEvent, Outcome};
+use crate::model::audit_event::{Actor, AuditEvent, Outcome};
 use crate::model::membership::{Membership, MembershipKind, MembershipSource, MembershipStatus};
 use crate::model::project::MembershipMode;
 use crate::model::role;
@@ -210,10 +210,20 @@ pub async fn give_roles(
     let kept = known(change, organization, &before).await?;
     let given: Vec<_> = wanted.iter().filter(|name| !kept.contains(name)).cloned().collect();
     refuse_roles(change, organization, &given).await?;
+    refuse_own(change, user, &given)?;
     change.matches(&view::tag_of(&before))?;
     let after = Membership { roles: wanted.to_vec(), ..before.clone() };
     put(change, "organization.member.role_changed", (&before, &after), forced).await?;
     shown(change, organization, user).await
+}
+
+/// What somebody has by a rule counts as long as their provider says so: they do not make it their own (threats H01).
+fn refuse_own(change: &Change<'_, '_>, user: UserId, given: &[String]) -> Result<(), Refused> {
+    let owns = matches!(change.standing, Standing::Within { is_owner: true, .. });
+    match given.is_empty() || owns || change.keep.actor != Actor::User(user) {
+        true => Ok(()),
+        false => Err(Refused::new(Code::RoleCeiling, "nobody but an owner gives themselves a role")),
+    }
 }
 
 /// What else may change of a membership.

@@ -13,7 +13,7 @@ use crate::model::membership::{Membership, MembershipStatus};
 use crate::model::permission::Permission;
 use crate::model::role;
 use crate::store::durable::transfers::{self, Transfer};
-use crate::store::durable::{memberships, users};
+use crate::store::durable::{memberships, users, vouched};
 
 /// How long an offer waits.
 const WAITS: Duration = Duration::from_secs(7 * 24 * 3_600);
@@ -53,14 +53,21 @@ pub async fn give(
     hand_over(change, organization, from, heir).await
 }
 
-/// Accepts what waits for this person. Whoever offered it must own the organization still.
+/// Accepts what waits for this person. Whoever offered it must own the organization still, and they are to be known by the
+/// same word as then.
 pub async fn accept(
     change: &mut Change<'_, '_>,
     organization: OrganizationId,
     to: UserId,
 ) -> Result<UserId, Refused> {
     let taken = transfers::accept(change.tx, organization, to, change.keep.now).await?;
-    let Transfer { from, .. } = taken.ok_or_else(Refused::hidden)?;
+    let Transfer { from, created_at, .. } = taken.ok_or_else(Refused::hidden)?;
+    // It was offered to whom another word named, which may be somebody else (threats C02).
+    if vouched::is_anothers_word(change.tx, (change.keep.project.id, to), created_at).await? {
+        let detail = "since it was offered, another version of their connection has gone live: it is to be taken back, \
+                      and offered anew";
+        return Err(Refused::new(Code::OfferOutdated, detail));
+    }
     let heir = heir(change, organization, from, to).await?;
     hand_over(change, organization, from, heir).await?;
     Ok(from)
@@ -96,9 +103,9 @@ async fn heir(
     from: UserId,
     to: UserId,
 ) -> Result<Membership, Refused> {
-    let inactive = || Refused::new(Code::TargetNotActive, Code::TargetNotActive.title());
+    let inactive = || Refused::by(Code::TargetNotActive);
     if from == to {
-        return Err(Refused::new(Code::TargetNotActive, "they own it already"));
+        return Err(Refused::by(Code::AlreadyOwner));
     }
     let heir = present(change, organization, to).await?;
     if heir.status != MembershipStatus::Active {
@@ -117,7 +124,7 @@ async fn hand_over(
 ) -> Result<(), Refused> {
     let old = memberships::locked(change.tx, organization, from).await?;
     let old = old.filter(owns);
-    let old = old.ok_or_else(|| Refused::new(Code::TargetNotActive, "who offered it owns it no more"))?;
+    let old = old.ok_or_else(|| Refused::by(Code::NotOwner))?;
     let (to, action) = (heir.user_id, "organization.member.role_changed");
     let last_way = LastWay::before(change, organization).await?;
     let after = Membership { roles: with(role::OWNER, &heir.roles), ..heir.clone() };

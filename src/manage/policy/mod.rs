@@ -199,7 +199,7 @@ pub async fn change_project(
         return Ok(after);
     }
     after.updated_at = change.keep.now;
-    let ways = match shuts_a_method(&before, &after) {
+    let ways = match shuts_a_way(&before, &after) {
         true => LastWay::before_everywhere(change).await?,
         false => Vec::new(),
     };
@@ -216,8 +216,10 @@ pub async fn change_project(
     Ok(after)
 }
 
-/// Whether people could sign in before by a way by which they cannot from then on.
-pub fn shuts_a_method(before: &Project, after: &Project) -> bool {
-    let (was, is) = (&before.settings.switches, &after.settings.switches);
-    Switch::UPSTREAM.iter().any(|switch| was.is_on(*switch) && !is.is_on(*switch))
+/// Whether people could sign in before by a way by which they cannot from then on, or for an organization at all.
+pub fn shuts_a_way(before: &Project, after: &Project) -> bool {
+    let (was, is) = (&before.settings, &after.settings);
+    let off = |settings: &ProjectSettings| settings.organizations == Organizations::Off;
+    let shuts = |switch: &Switch| was.switches.is_on(*switch) && !is.switches.is_on(*switch);
+    (!off(was) && off(is)) || Switch::UPSTREAM.iter().any(shuts)
 }

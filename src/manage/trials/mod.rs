@@ -29,6 +29,7 @@ async fn make(
     let connection = connections::by_id(change.tx, project, id).await?.ok_or_else(Refused::hidden)?;
     let draft = connection_versions::draft(change.tx, id).await?;
     let draft = draft.filter(|draft| draft.state == VersionState::Draft);
+    let draft = draft.map(|draft| draft.in_place_of(&connection.settings));
     let number = draft.as_ref().map(|draft| draft.number);
     let wanted = version.or(number).unwrap_or(connection.version);
     if wanted != connection.version && Some(wanted) != number {
@@ -37,7 +38,7 @@ async fn make(
     let tried = draft.filter(|draft| draft.number == wanted);
     let (settings, secret) = match &tried {
         Some(draft) => (&draft.settings, &draft.secret),
-        None => (&connection.settings, &connection.secret),
+        None => (&*connection.settings, &connection.secret),
     };
     // Whoever follows the link would find a fault of ours.
     settings

@@ -5,7 +5,8 @@ use std::time::Duration;
 use url::{Host, Url};
 
 use super::saml::{
-    IdentityProvider, Metadata, MetadataSource, SamlSettings, ServiceEndpoint, ServiceEndpoints, keys_of,
+    IdentityProvider, Metadata, MetadataSource, Missed, SamlSettings, ServiceEndpoint, ServiceEndpoints,
+    Withdrawn, fingerprint, keys_of,
 };
 use crate::foundation::clock::Moment;
 use crate::foundation::secret::Digest;
@@ -21,6 +22,8 @@ pub const LARGEST: usize = 5 << 20;
 const EVERY: Duration = Duration::from_secs(6 * 3_600);
 const OFTENEST: Duration = Duration::from_secs(3_600);
 const RAREST: Duration = Duration::from_secs(86_400);
+/// How long certificates are missed before they are taken away, where documents have no date.
+const PATIENCE: Duration = Duration::from_secs(86_400);
 /// Withdrawn certificates that are remembered; the oldest are forgotten first.
 const MOST_WITHDRAWN: usize = 64;
 
@@ -33,6 +36,8 @@ pub struct Described {
     pub signed: bool,
     /// SHA-256 of the document.
     pub digest: String,
+    /// Keys that it lists and that are not used, each with the reason.
+    pub dropped: Vec<String>,
     pub valid_until: Option<Moment>,
     /// When the document should be looked at again.
     pub next_read_at: Moment,
@@ -53,16 +58,32 @@ pub enum DescriptionError {
     Signer,
 }
 
-/// Reads a document. `entity_id` says which of several; `signer`, who must have signed it.
+/// Reads a document. `entity_id` says which of several; `signer`, who must have signed it. What is `known` counts if it
+/// is listed, though it has expired.
 pub fn describe(
     document: &[u8],
+    (entity_id, signer): (Option<&str>, Option<&str>),
+    known: Option<&SamlSettings>,
+    now: Moment,
+) -> Result<Described, DescriptionError> {
+    describe_known(document, entity_id, (signer, &certificates(known)), now)
+}
+
+fn certificates(known: Option<&SamlSettings>) -> Vec<Certificate> {
+    let texts = known.iter().flat_map(|known| &known.idp.certificates);
+    texts.filter_map(|text| Certificate::from_base64(text).ok()).collect()
+}
+
+/// [`describe`], where these certificates are known.
+fn describe_known(
+    document: &[u8],
     entity_id: Option<&str>,
-    signer: Option<&str>,
+    (signer, known): (Option<&str>, &[Certificate]),
     now: Moment,
 ) -> Result<Described, DescriptionError> {
     let signer = signer.map(Certificate::from_base64).transpose().map_err(|_| DescriptionError::Signer)?;
     let pinned = signer.as_ref().map(|signer| std::slice::from_ref(signer.verifying_key()));
-    described(document, metadata::read(document, entity_id, pinned, now)?, now)
+    described(document, metadata::read_again(document, entity_id, (pinned, known), now)?, now)
 }
 
 /// Reads the document of a connection anew. Without a pinned signer, a signature counts if a certificate made it that
@@ -74,14 +95,14 @@ pub fn describe_again(
 ) -> Result<Described, DescriptionError> {
     let metadata = known.metadata.as_ref();
     let entity_id = metadata.and_then(|metadata| metadata.entity_id.as_deref());
+    let trusted = certificates(Some(known));
     if let Some(signer) = metadata.and_then(|metadata| metadata.signer.as_deref()) {
-        return describe(document, entity_id, Some(signer), now);
+        return describe_known(document, entity_id, (Some(signer), &trusted), now);
     }
-    let trusted = known.idp.certificates.iter().filter_map(|text| Certificate::from_base64(text).ok());
-    let keys: Vec<_> = trusted.map(|certificate| certificate.verifying_key().clone()).collect();
-    match metadata::read(document, entity_id, Some(&keys), now) {
+    let keys: Vec<_> = trusted.iter().map(|certificate| certificate.verifying_key().clone()).collect();
+    match metadata::read_again(document, entity_id, (Some(&keys), &trusted), now) {
         Err(MetadataError::NotSigned | MetadataError::Signature(_)) => {
-            describe(document, entity_id, None, now)
+            describe_known(document, entity_id, (None, &trusted), now)
         }
         read => described(document, read?, now),
     }
@@ -96,29 +117,81 @@ pub fn kept(
     known: Option<&SamlSettings>,
     now: Moment,
 ) -> Metadata {
+    let signed_until = described.valid_until.filter(|_| described.signed);
     Metadata {
         source,
         entity_id: entity_id.map(str::to_owned),
         signer: signer.map(str::to_owned),
         digest: described.digest.clone(),
         read_at: now,
+        given_at: now,
+        given_until: signed_until,
+        changed_at: now,
         valid_until: described.valid_until,
-        signed_until: described.valid_until.filter(|_| described.signed),
-        withdrawn: known.map_or_else(Vec::new, |known| withdrawn(known, &described.idp)),
+        signed_until,
+        withdrawn: known.map_or_else(Vec::new, |known| withdrawn(known, &described.idp, (now, false))),
+        dropped: described.dropped.clone(),
+        missed: None,
     }
 }
 
 /// The certificates that are not to come back by themselves, once `new` takes the place of what is known.
-pub fn withdrawn(known: &SamlSettings, new: &IdentityProvider) -> Vec<String> {
+pub fn withdrawn(
+    known: &SamlSettings,
+    new: &IdentityProvider,
+    (at, by_document): (Moment, bool),
+) -> Vec<Withdrawn> {
     let present = new.fingerprints();
-    let before = known.metadata.as_ref().map_or_else(Vec::new, |metadata| metadata.withdrawn.clone());
-    let mut withdrawn = before;
-    for lost in known.idp.fingerprints() {
-        withdrawn.retain(|name| *name != lost);
-        withdrawn.push(lost);
+    let mut withdrawn = known.metadata.as_ref().map_or_else(Vec::new, |metadata| metadata.withdrawn.clone());
+    for certificate in known.idp.fingerprints() {
+        withdrawn.retain(|one| one.certificate != certificate);
+        withdrawn.push(Withdrawn { certificate, at, by_document });
     }
-    withdrawn.retain(|name| !present.contains(name));
+    withdrawn.retain(|one| !present.contains(&one.certificate));
     withdrawn.split_off(withdrawn.len().saturating_sub(MOST_WITHDRAWN))
+}
+
+/// What is known, and the certificates that a document lists besides; as it is where those are more than are tried.
+pub fn with_keys_of(known: &IdentityProvider, listed: &IdentityProvider) -> IdentityProvider {
+    let mut all = known.certificates.clone();
+    all.extend(listed.certificates.iter().filter(|new| !known.certificates.contains(new)).cloned());
+    let read: Vec<_> = all.iter().filter_map(|text| Certificate::from_base64(text).ok()).collect();
+    match keys_of(&read) {
+        Some(_) => IdentityProvider { certificates: all, ..known.clone() },
+        None => known.clone(),
+    }
+}
+
+/// Signed documents without a date cannot be told apart by their age, and one node of a provider may publish an older copy
+/// for a while. What such a one does not list any more is missed first, and taken away if it is missed for [`PATIENCE`]. An
+/// operator takes it away at once.
+pub fn patient(
+    saml: &SamlSettings,
+    known: &Metadata,
+    mut described: Described,
+    now: Moment,
+) -> (Described, Option<Missed>) {
+    if !described.signed {
+        return (described, known.missed.clone());
+    }
+    let listed = &described.idp.certificates;
+    let lost: Vec<_> =
+        saml.idp.certificates.iter().filter(|known| !listed.contains(known)).cloned().collect();
+    if lost.is_empty() || described.valid_until.is_some() {
+        return (described, None);
+    }
+    let certificates: Vec<_> = lost.iter().map(|text| fingerprint(text)).collect();
+    let known = known.missed.clone().filter(|missed| missed.certificates == certificates);
+    let missed = known.unwrap_or(Missed { certificates, since: now });
+    if now.since(missed.since) >= PATIENCE {
+        return (described, None);
+    }
+    // More than are tried are not kept: then the provider's word counts at once.
+    let all = with_keys_of(&saml.idp, &described.idp).certificates;
+    if listed.iter().all(|one| all.contains(one)) {
+        described.idp.certificates = all;
+    }
+    (described, Some(missed))
 }
 
 fn described(document: &[u8], read: IdpMetadata, now: Moment) -> Result<Described, DescriptionError> {
@@ -143,6 +216,7 @@ fn described(document: &[u8], read: IdpMetadata, now: Moment) -> Result<Describe
         idp,
         signed: read.verified,
         digest: Digest::of(document).text(),
+        dropped: read.dropped.iter().map(|key| format!("key {}: {}", key.position, key.reason)).collect(),
         valid_until: read.valid_until,
         next_read_at: now.plus(every),
     })

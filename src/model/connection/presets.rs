@@ -2,9 +2,10 @@
 //! fact is a default: the operator's word comes first.
 //!
 //! Where the facts come from: Microsoft's "Single sign-on SAML protocol" and "SAML token claims reference" (Entra
-//! refuses a `Subject` and takes `login_hint`), Google's "SSO sign-in flow when using login hints" (it ignores a
-//! `Subject` and takes `login_hint`; it has no logout of its own), MS-OAPX section 2.2.2.1 (AD FS takes `login_hint`
-//! and `username` alike; both tell of a second factor in an attribute, whatever class they say was used), RFC 4519 and eduPerson (names as `urn:oid:`), the SAML V2.0 Subject Identifier Attributes
+//! refuses a `Subject`, takes `login_hint`, and tells an application's roles apart from groups), Google's "SSO sign-in
+//! flow when using login hints" (it ignores a `Subject` and takes `login_hint`; it has no logout of its own), MS-OAPX
+//! section 2.2.2.1 (AD FS takes `login_hint` and `username` alike; both tell of a second factor in an attribute, whatever
+//! class they say was used), RFC 4519 and eduPerson (names as `urn:oid:`), the SAML V2.0 Subject Identifier Attributes
 //! profile, Keycloak's server (a `Subject` fills in the user's name). Okta's `LoginHint` is told by other vendors
 //! only. Of the others no way to pass a hint is known, so none is used.
 
@@ -20,6 +21,8 @@ pub struct Facts {
     pub given_name: &'static [&'static str],
     pub family_name: &'static [&'static str],
     pub groups: &'static [&'static str],
+    /// Further claims that are lists.
+    pub claim_lists: &'static [(&'static str, &'static [&'static str])],
     pub locale: &'static [&'static str],
     /// The attribute that says by what people proved who they are, beside the class.
     pub authn_methods: Option<&'static str>,
@@ -50,6 +53,7 @@ const CLAIM_GIVEN_NAME: &str = "http://schemas.xmlsoap.org/ws/2005/05/identity/c
 const CLAIM_SURNAME: &str = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/surname";
 const CLAIM_DISPLAY_NAME: &str = "http://schemas.microsoft.com/identity/claims/displayname";
 const CLAIM_GROUPS: &str = "http://schemas.microsoft.com/ws/2008/06/identity/claims/groups";
+const CLAIM_ROLE: &str = "http://schemas.microsoft.com/ws/2008/06/identity/claims/role";
 const CLAIM_GROUP: &str = "http://schemas.xmlsoap.org/claims/Group";
 const CLAIM_COMMON_NAME: &str = "http://schemas.xmlsoap.org/claims/CommonName";
 const CLAIM_AUTHN_METHODS: &str = "http://schemas.microsoft.com/claims/authnmethodsreferences";
@@ -61,6 +65,7 @@ const GENERIC: Facts = Facts {
     given_name: &["firstName", "givenName", "given_name", "User.FirstName", GIVEN_NAME, CLAIM_GIVEN_NAME],
     family_name: &["lastName", "sn", "surname", "family_name", "User.LastName", SURNAME, CLAIM_SURNAME],
     groups: &["groups", "memberOf", IS_MEMBER_OF, CLAIM_GROUPS, CLAIM_GROUP],
+    claim_lists: &[],
     locale: &["locale", "preferredLanguage", PREFERRED_LANGUAGE],
     authn_methods: None,
     name_id_format: None,
@@ -87,6 +92,8 @@ impl SamlPreset {
                 given_name: &[CLAIM_GIVEN_NAME],
                 family_name: &[CLAIM_SURNAME],
                 groups: &[CLAIM_GROUPS],
+                // Of an application's own roles, which are no groups: a role may be called like one.
+                claim_lists: &[("app_roles", &[CLAIM_ROLE])],
                 authn_methods: Some(CLAIM_AUTHN_METHODS),
                 hint: Hint::Parameter("login_hint"),
                 ..GENERIC
@@ -107,7 +114,8 @@ impl SamlPreset {
                 name: &[CLAIM_DISPLAY_NAME, CLAIM_COMMON_NAME],
                 given_name: &[CLAIM_GIVEN_NAME],
                 family_name: &[CLAIM_SURNAME],
-                groups: &[CLAIM_GROUP, CLAIM_GROUPS],
+                // By its own rules groups go out as either.
+                groups: &[CLAIM_GROUP, CLAIM_GROUPS, CLAIM_ROLE],
                 authn_methods: Some(CLAIM_AUTHN_METHODS),
                 hint: Hint::Parameter("username"),
                 ..GENERIC
@@ -152,8 +160,8 @@ impl SamlPreset {
             Self::OneLogin => Facts {
                 email: &["User.email", "email"],
                 name: &["User.Name", "name"],
-                given_name: &["User.FirstName", "firstname"],
-                family_name: &["User.LastName", "lastname"],
+                given_name: &["User.FirstName", "firstName", "firstname"],
+                family_name: &["User.LastName", "lastName", "lastname"],
                 groups: &["memberOf", "groups"],
                 ..GENERIC
             },
@@ -172,7 +180,11 @@ impl Facts {
             groups: names(self.groups),
             locale: names(self.locale),
             claims: BTreeMap::new(),
-            claim_lists: BTreeMap::new(),
+            claim_lists: self
+                .claim_lists
+                .iter()
+                .map(|(claim, list)| ((*claim).to_owned(), names(list)))
+                .collect(),
         }
     }
 

@@ -115,13 +115,45 @@ pub struct Metadata {
     /// SHA-256 of what was read, as base64url.
     pub digest: String,
     pub read_at: Moment,
+    /// When somebody said that this is who the provider is: they answer for what was read then.
+    pub given_at: Moment,
+    /// Until when the document counted that was read then, if its signature did.
+    pub given_until: Option<Moment>,
+    /// When certificates or addresses last became what they are, by somebody's word or by a document.
+    pub changed_at: Moment,
     /// The document's own `validUntil`. What was read at an address does not count beyond it.
     pub valid_until: Option<Moment>,
     /// The `validUntil` of the newest document whose signature counted: one that ends before it is older.
     pub signed_until: Option<Moment>,
-    /// Fingerprints of certificates that were taken away: an old document must not bring them back by itself.
+    /// Certificates that were taken away: an old document must not bring them back by itself.
     #[serde(default)]
-    pub withdrawn: Vec<String>,
+    pub withdrawn: Vec<Withdrawn>,
+    /// Keys that the document lists and that are not used, each with the reason.
+    #[serde(default)]
+    pub dropped: Vec<String>,
+    /// Certificates that a document without a date does not list any more.
+    #[serde(default)]
+    pub missed: Option<Missed>,
+}
+
+/// A certificate that counts no more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Withdrawn {
+    /// By its fingerprint.
+    pub certificate: String,
+    pub at: Moment,
+    /// Who took it away: a document that counts, or else whoever said anew who the provider is.
+    pub by_document: bool,
+}
+
+/// What nobody has dated may be an old copy: what is missing in it stays trusted until it has been missing for a day.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Missed {
+    /// By their fingerprints.
+    pub certificates: Vec<String>,
+    pub since: Moment,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -153,7 +185,17 @@ impl SamlSettings {
         self.metadata_address()?;
         self.metadata.as_ref()?.valid_until
     }
+
+    /// Until when, if that is soon: what is renewed in time has been read anew twice before.
+    pub fn running_out(&self, now: Moment) -> Option<Moment> {
+        let until = self.described_until()?;
+        let lifetime = until.since(self.metadata.as_ref()?.read_at);
+        (until.since(now) <= SOON.min(lifetime / 3)).then_some(until)
+    }
 }
+
+/// What to do about metadata that runs out.
+pub const RENEW: &str = "nothing newer is at its address; have the provider renew it there, or give it as a document, which never runs out";
 
 /// How we ask.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -360,7 +402,9 @@ pub enum Unusable {
     Costly,
     #[error("every certificate of the identity provider has expired")]
     Expired,
-    #[error("the identity provider's metadata is no longer valid, and could not be read anew")]
+    #[error(
+        "what is known of the identity provider's metadata is no longer valid: it must be renewed at its address, or read anew"
+    )]
     Outdated,
 }
 

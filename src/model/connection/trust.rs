@@ -71,12 +71,6 @@ impl SamlSettings {
             && self.idp.addresses().all(|one| addresses.contains(&one))
     }
 
-    /// Whose description of itself will be believed.
-    fn read_from(&self) -> Option<(&url::Url, Option<&str>, Option<&str>)> {
-        let (url, metadata) = (self.metadata_address()?, self.metadata.as_ref()?);
-        Some((url, metadata.entity_id.as_deref(), metadata.signer.as_deref()))
-    }
-
     fn asks_no_less(&self, live: &Self) -> bool {
         let has_rule = |(name, wanted): (&String, &Vec<String>)| {
             let own = self.required_attributes.get(name);
@@ -139,8 +133,9 @@ fn of_saml(saml: &SamlSettings) -> SamlSettings {
     if let Some(metadata) = &mut known.metadata {
         metadata.digest.clear();
         metadata.read_at = crate::foundation::clock::Moment::from_millis(0);
-        (metadata.valid_until, metadata.signed_until) = (None, None);
-        metadata.withdrawn.clear();
+        (metadata.given_at, metadata.changed_at) = (metadata.read_at, metadata.read_at);
+        (metadata.given_until, metadata.valid_until, metadata.signed_until) = (None, None, None);
+        (metadata.withdrawn, metadata.dropped, metadata.missed) = (Vec::new(), Vec::new(), None);
     }
     // The format of the name stays: it says which names may be taken for the person.
     let RequestSettings { binding, force_authn, login_hint, signature, .. } = DULL;

@@ -111,7 +111,7 @@ impl Version {
             connection_id: connection.id,
             number: connection.version,
             state,
-            settings: connection.settings.clone(),
+            settings: Settings::clone(&connection.settings),
             secret: connection.secret.clone(),
             created_by: "operator".into(),
             created_at: connection.updated_at,

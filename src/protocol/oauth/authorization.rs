@@ -3,7 +3,7 @@
 
 use super::claims_parameter::{self, ClaimsAsked};
 use super::error::OAuthError;
-use super::organization::{self, Get, one_of};
+use super::organization::{self, Get, NamedOrganization, one_of};
 use super::params::Params;
 use super::response_mode::ResponseMode;
 use super::{dpop, pkce, resource, scope};
@@ -25,7 +25,7 @@ pub struct Request {
     pub domain_hint: Option<String>,
     pub connection: Option<String>,
     /// `organization` or its alias, as it was written.
-    pub organization: Option<String>,
+    pub organization: Option<NamedOrganization>,
     /// The secret part of an invitation, as its link has it.
     pub invitation: Option<String>,
     pub ui_locales: Option<String>,
@@ -182,7 +182,7 @@ mod tests {
         let request = read(&query).unwrap();
         assert_eq!(request.scopes, ["openid", "email"]);
         assert_eq!((request.max_age, request.prompts.len()), (Some(60), 2));
-        assert_eq!(request.organization.as_deref(), Some("acme"));
+        assert_eq!(request.organization.as_ref().map(NamedOrganization::name), Some("acme"));
         assert_eq!(request.code_challenge.as_deref(), Some(challenge));
     }
 

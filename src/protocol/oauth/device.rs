@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::authorization::PROMPTS;
 use super::error::OAuthError;
-use super::organization;
+use super::organization::{self, NamedOrganization};
 use super::params::{self, Params};
 use super::scope;
 
@@ -41,7 +41,7 @@ const NOT_HERE: [&str; 5] = ["acr_values", "claims", "max_age", "request", "requ
 pub struct Request {
     pub scopes: Vec<String>,
     /// `organization` or its alias, as it was written.
-    pub organization: Option<String>,
+    pub organization: Option<NamedOrganization>,
     pub prompts: Vec<String>,
 }
 
@@ -103,7 +103,7 @@ mod tests {
         let read = |body: &str| request(&Params::parse(body.as_bytes()).unwrap());
         let asked = read("scope=openid+email&organization=acme&prompt=login+select_organization").unwrap();
         assert_eq!(asked.scopes, ["openid", "email"]);
-        assert_eq!(asked.organization.as_deref(), Some("acme"));
+        assert_eq!(asked.organization.as_ref().map(NamedOrganization::name), Some("acme"));
         assert_eq!(asked.prompts, ["login", "select_organization"]);
         for (body, code) in [
             ("", "invalid_scope"),

@@ -1,8 +1,9 @@
 //! Token exchange (RFC 8693): what is asked for a token that somebody holds.
 
 use super::error::OAuthError;
+use super::organization::{self, NamedOrganization};
 use super::params::Params;
-use super::{organization, resource, scope};
+use super::{resource, scope};
 
 /// `grant_type` of the token request (section 2.1).
 pub const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
@@ -23,7 +24,7 @@ pub struct Request {
     /// What the new token shall be for; absent: as much as there is.
     pub scopes: Option<Vec<String>>,
     /// Whom the person wants to act for, by id or slug.
-    pub organization: Option<String>,
+    pub organization: Option<NamedOrganization>,
     /// For whom it shall be, and by which parameter that was said: `audience`, then `resource`.
     pub targets: Vec<(&'static str, String)>,
 }
@@ -114,7 +115,10 @@ mod tests {
         let said = asked.targets.iter().map(|(name, target)| (*name, target.as_str()));
         let expected = [("audience", "orders"), ("audience", "two"), ("resource", "https://api.test/x")];
         assert_eq!(said.collect::<Vec<_>>(), expected);
-        assert_eq!((asked.organization.as_deref(), asked.actor_token), (Some("acme"), None));
+        assert_eq!(
+            (asked.organization.as_ref().map(NamedOrganization::name), asked.actor_token),
+            (Some("acme"), None)
+        );
         for (more, code) in [
             ("&requested_token_type=urn:ietf:params:oauth:token-type:refresh_token", "invalid_request"),
             ("&requested_token_type=urn:ietf:params:oauth:token-type:id_token", "invalid_request"),

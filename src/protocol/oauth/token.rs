@@ -3,8 +3,9 @@
 use serde::Serialize;
 
 use super::error::OAuthError;
+use super::organization::{self, NamedOrganization};
 use super::params::{Params, ParamsError};
-use super::{device, exchange, organization, resource, scope};
+use super::{device, exchange, resource, scope};
 
 /// What is presented for tokens.
 #[derive(Clone, Debug)]
@@ -31,7 +32,7 @@ pub struct RefreshRequest {
     /// What the new tokens shall be for; absent: all that the family was granted.
     pub scopes: Option<Vec<String>>,
     /// Whom the person wants to act for from now on, by id or slug.
-    pub organization: Option<String>,
+    pub organization: Option<NamedOrganization>,
     /// Whether the family that they leave ends.
     pub replace: bool,
     /// For which audiences the token is to be; empty: for all that were granted.
@@ -43,7 +44,7 @@ pub struct RefreshRequest {
 pub struct ClientCredentialsRequest {
     pub scopes: Vec<String>,
     /// In which organization it is to work, by id or slug.
-    pub organization: Option<String>,
+    pub organization: Option<NamedOrganization>,
     /// For which audiences the token is to be; empty: for all that it has.
     pub resources: Vec<String>,
 }
@@ -123,7 +124,7 @@ fn client_credentials_request(params: &Params) -> Result<ClientCredentialsReques
     })
 }
 
-fn named_organization(params: &Params) -> Result<Option<String>, OAuthError> {
+fn named_organization(params: &Params) -> Result<Option<NamedOrganization>, OAuthError> {
     organization::asked(&|name| params.get(name).map(|value| value.map(str::to_owned)).map_err(invalid))
 }
 
@@ -168,7 +169,10 @@ mod tests {
             panic!("no refresh")
         };
         assert_eq!(read_request.scopes.unwrap(), ["openid", "email"]);
-        assert_eq!((read_request.organization.as_deref(), read_request.replace), (Some("acme"), true));
+        assert_eq!(
+            (read_request.organization.as_ref().map(NamedOrganization::name), read_request.replace),
+            (Some("acme"), true)
+        );
         for (body, code) in [
             ("refresh_token=rt", "invalid_request"),
             ("grant_type=refresh_token", "invalid_request"),

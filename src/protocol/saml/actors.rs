@@ -1,4 +1,4 @@
-//! Who plays in the tests of this room and in those of `fuzz/`: a provider, somebody else, and a sound response to
+//! Who plays in the tests of this room and in those of `tests/fuzz`: a provider, somebody else, and a sound response to
 //! start from. Everybody knows their keys, so that they are the same in every process.
 
 use std::sync::LazyLock;

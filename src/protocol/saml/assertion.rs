@@ -5,6 +5,7 @@ use super::encryption::{self, Ciphers, Undecryptable};
 use super::keys::DecryptingKey;
 use super::message::{self, MAX_ID, Window, bounded};
 use super::names;
+use super::redact::hidden;
 use super::refused::{Check, Refused};
 use super::response::{Answers, Expected};
 use super::xml::{Document, Element, Limits, Writer};
@@ -33,7 +34,7 @@ pub struct Assertion {
     pub authn_instant: Moment,
     /// When the provider's session ends at the latest.
     pub session_not_on_or_after: Option<Moment>,
-    /// Until when the id must be remembered, so that it is taken only once; skew is included.
+    /// Until when the id must be remembered, so that it is taken only once, however much clocks are let differ by then.
     pub not_on_or_after: Moment,
     /// The class of authentication.
     pub authn_context: Option<String>,
@@ -108,7 +109,7 @@ pub(super) fn read(assertion: Element<'_>, expected: &Expected<'_>) -> Result<As
         session_index: authn.session_index,
         authn_instant: authn.instant,
         session_not_on_or_after: authn.session_not_on_or_after,
-        not_on_or_after: until.into_iter().flatten().min().unwrap_or(confirmed_until).plus(window.skew),
+        not_on_or_after: until.into_iter().flatten().min().unwrap_or(confirmed_until).plus(message::MAX_SKEW),
         authn_context: authn.context,
         attributes: attributes(assertion)?,
     })
@@ -147,23 +148,35 @@ fn decrypted_name_id(xml: &[u8]) -> Result<NameId, Refused> {
 }
 
 impl NameId {
-    /// What tells people apart by it: an address is the same in whatever case, any other name is as it is written.
+    /// As [`lasting`].
     pub fn lasting(&self) -> String {
-        let is_address = self.format.as_deref() == Some(names::name_id::EMAIL_ADDRESS);
-        let address = Email::parse(&self.value).ok().filter(|_| is_address);
-        address.map_or_else(|| self.value.clone(), |address| address.as_str().to_owned())
+        lasting(&self.value, self.format.as_deref())
     }
+
+    /// As what somebody may be known whom this names, also where it leaves out the format that it had before.
+    pub fn spellings(&self) -> Vec<String> {
+        let as_address = lasting(&self.value, Some(names::name_id::EMAIL_ADDRESS));
+        let mut all = vec![self.value.clone()];
+        all.extend(Some(as_address).filter(|address| *address != self.value));
+        all
+    }
+}
+
+/// What tells people apart by a NameID: an address is the same in whatever case, any other name is as it is written.
+pub fn lasting(value: &str, format: Option<&str>) -> String {
+    let is_address = format == Some(names::name_id::EMAIL_ADDRESS);
+    let address = Email::parse(value).ok().filter(|_| is_address);
+    address.map_or_else(|| value.to_owned(), |address| address.as_str().to_owned())
 }
 
 /// Never trimmed: ` ann` and `ann` may be two people.
 fn name_id(element: Element<'_>) -> Result<NameId, Refused> {
     let value = bounded(&element.text()?, MAX_ID, Check::NameId)?;
     if value.trim() != value || value.contains(char::is_control) {
-        let found = format!("\"{value}\"");
         return Err(Refused::new(
             Check::NameId,
             "a NameID of 256 characters at most, without control characters or white space around it",
-            found,
+            hidden(&value),
         ));
     }
     Ok(NameId {
@@ -276,16 +289,21 @@ struct Authn {
     context: Option<String>,
 }
 
-/// The first statement counts; of the end of the session the earliest that any of them says. All must hold.
+/// The first statement counts; of the end of the session the earliest that any of them says. All must hold. One of several
+/// indexes would not be the session: then the name alone ends it, whichever index a logout says.
 fn authn(assertion: Element<'_>, window: Window) -> Result<Authn, Refused> {
     let mut statements = Vec::new();
     for statement in of(assertion, "AuthnStatement") {
         statements.push(authn_statement(statement, window)?);
     }
     let earliest = statements.iter().filter_map(|statement| statement.session_not_on_or_after).min();
+    let mut indexes: Vec<_> =
+        statements.iter().filter_map(|statement| statement.session_index.clone()).collect();
+    indexes.dedup();
+    let session_index = indexes.pop().filter(|_| indexes.is_empty());
     let first = statements.into_iter().next();
     let first = first.ok_or_else(|| Refused::missing_or(Check::AuthnStatement, "an AuthnStatement", None))?;
-    Ok(Authn { session_not_on_or_after: earliest, ..first })
+    Ok(Authn { session_not_on_or_after: earliest, session_index, ..first })
 }
 
 fn authn_statement(statement: Element<'_>, window: Window) -> Result<Authn, Refused> {
@@ -321,7 +339,7 @@ fn attributes(assertion: Element<'_>) -> Result<Vec<Attribute>, Refused> {
     let mut read = Vec::new();
     let (mut values, mut bytes) = (0, 0);
     for statement in of(assertion, "AttributeStatement") {
-        if statement.child(names::ASSERTION, "EncryptedAttribute")?.is_some() {
+        if of(statement, "EncryptedAttribute").next().is_some() {
             let found = "an EncryptedAttribute";
             return Err(Refused::new(Check::EncryptionUnsupported, "an encrypted assertion", found));
         }

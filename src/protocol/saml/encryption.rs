@@ -10,7 +10,7 @@ mod open;
 mod seal;
 
 pub use algorithm::{Cipher, Ciphers, Oaep, Unsupported};
-pub use open::decrypt;
+pub use open::{decrypt, decrypt_by};
 pub use seal::encrypt;
 
 use super::xml::Malformed;

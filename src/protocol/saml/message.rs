@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::keys::VerifyingKey;
 use super::names;
+use super::redact::hidden;
 use super::refused::{Check, Refused};
 use super::signature::{Verified, verify_enveloped};
 use super::time;
@@ -157,7 +158,8 @@ pub(super) fn id(element: Element<'_>) -> Result<String, Refused> {
 /// When it was issued: not in the future, and not longer ago than [`MAX_AGE`].
 pub(super) fn issue_instant(element: Element<'_>, window: Window) -> Result<Moment, Refused> {
     let text = element.attr("IssueInstant");
-    let refused = || Refused::missing_or(Check::IssueInstant, window.shown(), text);
+    let expected = || format!("{}, or up to {} s before", window.shown(), MAX_AGE.as_secs());
+    let refused = || Refused::missing_or(Check::IssueInstant, expected(), text);
     let issued = text.and_then(|text| time::parse(text).ok()).ok_or_else(refused)?;
     if !window.has_come(issued) || window.is_over(issued.plus(MAX_AGE)) {
         return Err(refused());
@@ -215,7 +217,7 @@ pub(super) fn flag(element: Element<'_>, name: &str) -> Result<bool, Refused> {
 /// A text with something in it, of at most this many characters.
 pub(super) fn bounded(text: &str, most: usize, check: Check) -> Result<String, Refused> {
     if text.is_empty() || text.chars().count() > most {
-        return Err(Refused::new(check, format!("1 to {most} characters"), text));
+        return Err(Refused::new(check, format!("1 to {most} characters"), hidden(text)));
     }
     Ok(text.to_owned())
 }

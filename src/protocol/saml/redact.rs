@@ -1,4 +1,7 @@
-//! A message as an administrator may see it: its shape, and nothing that names a person.
+//! What of a message its connection's administrators are told. It is kept in a trail from which nothing is ever taken, so
+//! one rule holds for the redacted XML and for what a check has found: of what may name a person, the length, and of an
+//! address its domain. No first letters and no digest: whoever knows the company could try its people one by one. Who needs
+//! the values themselves tries the connection, or inspects a captured message.
 
 use data_encoding::HEXLOWER;
 
@@ -6,9 +9,10 @@ use super::certificate::Certificate;
 use super::names;
 use super::xml::{Document, Element, Limits};
 
-/// Elements whose text is shown as it is: names of providers and of classes, what is signed by, and the provider's own
-/// words about a failure. Of all others only the length is, and the domain of an address.
-const TEXTS: [(&str, &str); 10] = [
+/// Elements whose text is shown, without addresses in it: names of providers and of classes, and the provider's own words
+/// about a failure. Of all others only the length is, and the domain of an address; of digests and signatures, too, by which
+/// a guess at what is hidden could be held against the whole.
+const TEXTS: [(&str, &str); 8] = [
     (names::ASSERTION, "Issuer"),
     (names::ASSERTION, "Audience"),
     (names::ASSERTION, "AuthnContextClassRef"),
@@ -16,8 +20,6 @@ const TEXTS: [(&str, &str); 10] = [
     (names::ASSERTION, "AuthenticatingAuthority"),
     (names::PROTOCOL, "StatusMessage"),
     (names::PROTOCOL, "RequesterID"),
-    (names::SIGNATURE, "DigestValue"),
-    (names::SIGNATURE, "SignatureValue"),
     (names::SIGNATURE, "X509SerialNumber"),
 ];
 
@@ -72,13 +74,13 @@ fn write(element: Element<'_>, depth: usize, is_ours: bool, shown: &mut String) 
     shown.push_str(&format!("{indent}<{local}"));
     for (name, value) in element.plain_attributes() {
         let is_shown = is_ours && (SHOWN.contains(&name) || name == "Version");
-        let value = if is_shown { escaped(value) } else { hidden(value) };
+        let value = escaped(&if is_shown { without_addresses(value) } else { hidden(value) });
         shown.push_str(&format!(" {name}=\"{value}\""));
     }
     if CLOSED.contains(&local) {
         let texts = element.descendants().filter_map(|inner| inner.text().ok());
         let text: String = texts.collect();
-        shown.push_str(&format!(">{}</{local}>\n", hidden(text.trim())));
+        shown.push_str(&format!(">{}</{local}>\n", escaped(&hidden(text.trim()))));
         return;
     }
     if element.children().next().is_some() {
@@ -92,7 +94,7 @@ fn write(element: Element<'_>, depth: usize, is_ours: bool, shown: &mut String) 
     let text = element.text().unwrap_or_default();
     let text = match text.trim() {
         "" => String::new(),
-        text if is_ours && TEXTS.contains(&(element.namespace(), local)) => escaped(text),
+        text if is_ours && TEXTS.contains(&(element.namespace(), local)) => without_addresses(text),
         // No secret, and the first question after a change of keys.
         text if is_ours && local == "X509Certificate" => match Certificate::from_base64(text) {
             Ok(certificate) => format!("[SHA-256 {}]", HEXLOWER.encode(&certificate.fingerprint())),
@@ -100,17 +102,29 @@ fn write(element: Element<'_>, depth: usize, is_ours: bool, shown: &mut String) 
         },
         text => hidden(text),
     };
-    shown.push_str(&format!(">{text}</{local}>\n"));
+    shown.push_str(&format!(">{}</{local}>\n", escaped(&text)));
 }
 
-fn hidden(text: &str) -> String {
+/// A value that may name a person, as far as it is told.
+pub fn hidden(text: &str) -> String {
     let length = text.chars().count();
     match text.rsplit_once('@') {
-        Some((_, domain)) if domain.len() <= 100 && !domain.contains(char::is_whitespace) => {
-            format!("[{length} characters, at {}]", escaped(domain))
+        Some((_, domain)) if (1..=100).contains(&domain.len()) && !domain.contains(char::is_whitespace) => {
+            format!("[{length} characters, at {domain}]")
         }
         _ => format!("[{length} characters]"),
     }
+}
+
+/// A text in which addresses may stand, with each of them as far as it is told.
+pub fn without_addresses(text: &str) -> String {
+    let is_edge = |c: char| c.is_whitespace() || "'\"<>()[]{},;".contains(c);
+    let word = |word: &str| if word.contains('@') { hidden(word) } else { word.to_owned() };
+    let each = text.split_inclusive(is_edge).map(|piece| match piece.char_indices().next_back() {
+        Some((at, edge)) if is_edge(edge) => word(&piece[..at]) + &piece[at..],
+        _ => word(piece),
+    });
+    each.collect()
 }
 
 fn escaped(text: &str) -> String {
@@ -150,5 +164,29 @@ mod tests {
         assert!(shown.contains("<Person Name=\"[3 characters]\">[3 characters]</Person>"), "{shown}");
         assert!(!shown.contains("ann") && !shown.contains("Ann"), "{shown}");
         assert_eq!(redacted(b"<Response"), None);
+    }
+
+    #[test]
+    fn m09_a_text_names_nobody_by_an_address() {
+        for (text, shown) in [
+            ("User 'ann@a.test' is not assigned.", "User '[10 characters, at a.test]' is not assigned."),
+            ("ann@a.test, <bob@b.test>", "[10 characters, at a.test], <[10 characters, at b.test]>"),
+            ("mailto:ann@", "[11 characters]"),
+            ("[10 characters, at a.test]", "[10 characters, at a.test]"),
+            ("https://idp.test/metadata", "https://idp.test/metadata"),
+            ("", ""),
+        ] {
+            assert_eq!(without_addresses(text), shown);
+        }
+        let xml = format!(
+            "<Response xmlns=\"{}\"><Status><StatusMessage>no ann@a.test</StatusMessage></Status>\
+             <Signature xmlns=\"{}\"><DigestValue>AAAA</DigestValue><SignatureValue>BBBB</SignatureValue></Signature>\
+             </Response>",
+            names::PROTOCOL,
+            names::SIGNATURE
+        );
+        let shown = redacted(xml.as_bytes()).unwrap();
+        assert!(shown.contains("no [10 characters, at a.test]"), "{shown}");
+        assert!(!shown.contains("AAAA") && !shown.contains("BBBB"), "{shown}");
     }
 }

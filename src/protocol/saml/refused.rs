@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::encryption::Undecryptable;
+use super::redact::without_addresses;
 use super::signature::SignatureError;
 use super::xml::Malformed;
 
@@ -122,7 +123,7 @@ impl fmt::Display for Check {
 }
 
 /// A refused message: which check, what was expected and what was found instead. Both texts are at most
-/// [`MAX_SHOWN`] characters, without control characters and without secrets.
+/// [`MAX_SHOWN`] characters, without control characters and without secrets, and what was found names nobody.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{check}: expected {expected}, found {found}")]
 pub struct Refused {
@@ -133,7 +134,7 @@ pub struct Refused {
 
 impl Refused {
     pub fn new(check: Check, expected: impl AsRef<str>, found: impl AsRef<str>) -> Self {
-        Self { check, expected: shown(expected.as_ref()), found: shown(found.as_ref()) }
+        Self { check, expected: shown(expected.as_ref()), found: told(found.as_ref()) }
     }
 
     /// Whether the provider was told not to ask the person anything and could not do without (`NoPassive`).
@@ -189,6 +190,11 @@ impl From<Undecryptable> for Refused {
         };
         Self::new(check, "something encrypted to a key of this connection", error.to_string())
     }
+}
+
+/// What may be told of what a message says where something else was expected; see [`super::redact`].
+pub fn told(found: &str) -> String {
+    shown(&without_addresses(found))
 }
 
 /// What may be shown of a value that a stranger wrote.

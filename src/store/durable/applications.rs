@@ -6,6 +6,7 @@ use super::to_json;
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{ApplicationId, OrganizationId, ProjectId, SessionId};
 use crate::foundation::secret::Digest;
+use crate::foundation::shared::Shared;
 use crate::model::application::{Application, ApplicationSettings};
 
 macro_rules! select {
@@ -19,7 +20,7 @@ macro_rules! select {
     };
 }
 
-static SETTINGS: Known<ApplicationId, ApplicationSettings> = Known::new();
+static SETTINGS: Known<ApplicationId, Shared<ApplicationSettings>> = Known::new();
 
 pub(super) fn application(row: &Row, at: usize) -> Result<Application, StoreError> {
     let id = row.get(at)?;
@@ -45,6 +46,23 @@ pub async fn by_client_id(
     let row =
         db.one(select!("WHERE project_id = $1 AND client_id = $2"), params![project, client_id]).await?;
     row.as_ref().map(|row| application(row, 0)).transpose()
+}
+
+/// The same, with the digests of its secrets: who proves to be it by one is asked at every token.
+pub async fn with_secrets(
+    db: &mut impl Read,
+    project: ProjectId,
+    client_id: &str,
+) -> Result<Option<(Application, Vec<Digest>)>, StoreError> {
+    let sql =
+        "SELECT a.id, a.project_id, a.client_id, a.display_name, a.settings, a.created_at, a.updated_at,
+                      a.disabled_at, a.organization_id, a.stopped_at, s.digest
+               FROM applications a LEFT JOIN application_secrets s ON s.application_id = a.id
+               WHERE a.project_id = $1 AND a.client_id = $2";
+    let rows = db.all(sql, params![project, client_id]).await?;
+    let Some(first) = rows.first() else { return Ok(None) };
+    let digests = rows.iter().filter(|row| !row.is_null(10)).map(|row| row.get(10));
+    Ok(Some((application(first, 0)?, digests.collect::<Result<_, _>>()?)))
 }
 
 pub async fn by_id(
@@ -96,6 +114,12 @@ pub async fn page_of(
 ) -> Result<Vec<Application>, StoreError> {
     let sql = select!("WHERE organization_id = $1 AND id > $2 ORDER BY id LIMIT $3");
     db.all(sql, params![organization, after, most]).await?.iter().map(|row| application(row, 0)).collect()
+}
+
+/// How many an organization owns: those that are enabled, and all.
+pub async fn count_of(db: &mut impl Read, organization: OrganizationId) -> Result<(i64, i64), StoreError> {
+    let sql = "SELECT COUNT(*) - COUNT(disabled_at), COUNT(*) FROM applications WHERE organization_id = $1";
+    db.one(sql, params![organization]).await?.map_or(Ok((0, 0)), |row| Ok((row.get(0)?, row.get(1)?)))
 }
 
 /// Organizations that own any.

@@ -139,7 +139,8 @@ pub async fn unheard_of(
 ) -> Result<Vec<OrganizationId>, StoreError> {
     let sql = "SELECT o.id FROM organizations o WHERE o.project_id = $1 AND o.id > $2
                AND NOT EXISTS (SELECT 1 FROM audit_events e WHERE e.project_id = $1 AND e.organization_id = o.id
-                               AND e.action = 'organization.created')
+                               AND e.action = 'organization.created'
+                               AND e.action NOT IN ('login.authenticated', 'login.code_issued', 'token.issued', 'token.refreshed'))
                ORDER BY o.id LIMIT $3";
     db.all(sql, params![project, after, most]).await?.iter().map(|row| row.get(0)).collect()
 }

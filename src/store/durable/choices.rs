@@ -13,10 +13,26 @@ use crate::model::user::User;
 
 macro_rules! member {
     () => {
-        "SELECT o.id, o.slug, o.display_name, CASE WHEN o.logo_uri IS NULL THEN 0 ELSE 1 END, m.roles, o.policy, o.epoch,
-                m.kind
-         FROM memberships m JOIN organizations o ON o.id = m.organization_id
+        member!("")
+    };
+    ($more:literal) => {
+        concat!(
+            "SELECT o.id, o.slug, o.display_name, CASE WHEN o.logo_uri IS NULL THEN 0 ELSE 1 END, m.roles, o.policy,
+                o.epoch, m.kind",
+            $more,
+            " FROM memberships m JOIN organizations o ON o.id = m.organization_id
          WHERE m.user_id = $1 AND m.status = 'active' AND o.deactivated_at IS NULL AND o.deleted_at IS NULL"
+        )
+    };
+}
+
+/// With whether the organization lets its people act for any other, as far as that can be said without them.
+macro_rules! lending {
+    () => {
+        member!(
+            ", CASE WHEN EXISTS (SELECT 1 FROM delegations d
+                             WHERE d.home_organization_id = o.id AND d.revoked_at IS NULL) THEN 1 ELSE 0 END"
+        )
     };
 }
 
@@ -115,9 +131,9 @@ pub async fn of(
     most: u32,
 ) -> Result<Vec<Choice>, StoreError> {
     let limited = application.settings.organizations_limited.then_some(application.id);
-    let mut found = own(db, user.id, limited, most).await?;
+    let (mut found, may_lend) = own(db, user.id, limited, most).await?;
     let many = most as usize;
-    if found.len() >= many {
+    if found.len() >= many || !may_lend {
         return Ok(found);
     }
     let listed = match limited {
@@ -208,20 +224,21 @@ pub async fn delegated_page(
         .collect()
 }
 
-/// As an active member of an active organization, one that a limited application is open to.
+/// As an active member of an active organization, one that a limited application is open to; and whether any lets them act
+/// for others, perhaps.
 async fn own(
     db: &mut impl Read,
     user: UserId,
     limited: Option<ApplicationId>,
     most: u32,
-) -> Result<Vec<Choice>, StoreError> {
+) -> Result<(Vec<Choice>, bool), StoreError> {
     let rows = match limited {
         None => {
-            db.all(concat!(member!(), " ORDER BY m.organization_id LIMIT $2"), params![user, most]).await?
+            db.all(concat!(lending!(), " ORDER BY m.organization_id LIMIT $2"), params![user, most]).await?
         }
         Some(application) => {
             let sql = concat!(
-                member!(),
+                lending!(),
                 " AND m.organization_id IN
                  (SELECT organization_id FROM application_organizations WHERE application_id = $2)
                  ORDER BY m.organization_id LIMIT $3"
@@ -229,17 +246,22 @@ async fn own(
             db.all(sql, params![user, application, most]).await?
         }
     };
-    rows.iter().map(member).collect()
+    let mut may_lend = limited.is_some();
+    for row in &rows {
+        may_lend |= row.get::<i64>(8)? != 0;
+    }
+    Ok((rows.iter().map(member).collect::<Result<_, _>>()?, may_lend))
 }
 
 fn member(row: &Row) -> Result<Choice, StoreError> {
+    let id = row.get(0)?;
     Ok(Choice {
-        organization: row.get(0)?,
+        organization: id,
         slug: row.get(1)?,
         display_name: row.get(2)?,
         has_logo: row.get::<i64>(3)? != 0,
         roles: json(row, 4)?,
-        policy: json(row, 5)?,
+        policy: organizations::POLICIES.json(id, row, 5)?,
         epoch: row.get(6)?,
         kind: Some(parsed(row, 7, MembershipKind::from_word)?),
         delegation: None,
@@ -264,14 +286,14 @@ async fn delegations(
 }
 
 fn delegated(row: &Row) -> Result<Choice, StoreError> {
-    let settings: DelegationSettings = json(row, 6)?;
+    let (id, settings): (_, DelegationSettings) = (row.get(0)?, json(row, 6)?);
     Ok(Choice {
-        organization: row.get(0)?,
+        organization: id,
         slug: row.get(1)?,
         display_name: row.get(2)?,
         has_logo: row.get::<i64>(3)? != 0,
         roles: settings.roles.clone(),
-        policy: json(row, 7)?,
+        policy: organizations::POLICIES.json(id, row, 7)?,
         epoch: row.get(9)?,
         kind: None,
         delegation: Some(Delegated { id: row.get(4)?, home: row.get(8)?, home_name: row.get(5)?, settings }),

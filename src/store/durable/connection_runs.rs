@@ -1,11 +1,14 @@
 //! How the versions of connections do, in the durable store: counters by the hour, and failures in a row.
 
-use super::engine::{Read, StoreError, Tx, params};
+use std::time::Duration;
+
+use super::engine::{Read, Row, StoreError, Tx, params};
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{ConnectionId, OrganizationId};
 use crate::foundation::secret::Digest;
 
 const HOUR: i64 = 3_600_000;
+const DAY: Duration = Duration::from_secs(86_400);
 
 /// How one version does. The default: nothing is known of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -15,6 +18,8 @@ pub struct Run {
     /// In a row, since somebody last did: those alone that nobody can feign but who the provider is, or was before.
     pub failures: i64,
     pub failing_since: Option<Moment>,
+    /// When a sign-in last left groups out; of one day the first that did.
+    pub groups_missing_at: Option<Moment>,
 }
 
 /// Sign-ins of one hour that ended alike.
@@ -120,13 +125,37 @@ pub async fn worked(
     Ok(changed)
 }
 
+fn read(row: &Row, at: usize) -> Result<Run, StoreError> {
+    Ok(Run {
+        worked_at: row.get(at)?,
+        failures: row.get(at + 1)?,
+        failing_since: row.get(at + 2)?,
+        groups_missing_at: row.get(at + 3)?,
+    })
+}
+
+/// Somebody signed in without groups that they may have. Written once a day.
+pub async fn groups_missing(
+    tx: &mut Tx<'_>,
+    connection: ConnectionId,
+    version: i64,
+    now: Moment,
+) -> Result<(), StoreError> {
+    let sql = "INSERT INTO connection_runs (connection_id, version, worked_at, failures, failing_since,
+                                            groups_missing_at)
+               VALUES ($1, $2, NULL, 0, NULL, $3)
+               ON CONFLICT (connection_id, version)
+               DO UPDATE SET groups_missing_at = excluded.groups_missing_at
+               WHERE COALESCE(connection_runs.groups_missing_at, 0) <= $4";
+    tx.execute(sql, params![connection, version, now, now.minus(DAY)]).await?;
+    Ok(())
+}
+
 pub async fn of(db: &mut impl Read, connection: ConnectionId, version: i64) -> Result<Run, StoreError> {
-    let sql = "SELECT worked_at, failures, failing_since FROM connection_runs
+    let sql = "SELECT worked_at, failures, failing_since, groups_missing_at FROM connection_runs
                WHERE connection_id = $1 AND version = $2";
     let run = db.one(sql, params![connection, version]).await?;
-    run.map_or(Ok(Run::default()), |row| {
-        Ok(Run { worked_at: row.get(0)?, failures: row.get(1)?, failing_since: row.get(2)? })
-    })
+    run.map_or(Ok(Run::default()), |row| read(&row, 0))
 }
 
 /// Whom a version's failures befell.
@@ -158,14 +187,11 @@ pub async fn of_organization(
     db: &mut impl Read,
     organization: OrganizationId,
 ) -> Result<Vec<(ConnectionId, Run)>, StoreError> {
-    let sql = "SELECT c.id, r.worked_at, r.failures, r.failing_since FROM connections c
+    let sql = "SELECT c.id, r.worked_at, r.failures, r.failing_since, r.groups_missing_at FROM connections c
                JOIN connection_runs r ON r.connection_id = c.id AND r.version = c.version
                WHERE c.organization_id = $1 ORDER BY c.id";
     let rows = db.all(sql, params![organization]).await?;
-    let run = |row: &super::engine::Row| {
-        Ok(Run { worked_at: row.get(1)?, failures: row.get(2)?, failing_since: row.get(3)? })
-    };
-    rows.iter().map(|row| Ok((row.get(0)?, run(row)?))).collect()
+    rows.iter().map(|row| Ok((row.get(0)?, read(row, 1)?))).collect()
 }
 
 /// Of one connection, from an hour on, newest first.

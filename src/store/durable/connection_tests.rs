@@ -147,15 +147,15 @@ pub async fn end(tx: &mut Tx<'_>, id: TestId, result: &TestResult) -> Result<boo
     Ok(touched == 1)
 }
 
-/// Whether anybody has signed in on trial by this version.
+/// Whether anybody has signed in on trial by this version, since then.
 pub async fn has_succeeded(
     db: &mut impl Read,
-    connection: ConnectionId,
-    version: i64,
+    (connection, version): (ConnectionId, i64),
+    since: Moment,
 ) -> Result<bool, StoreError> {
     let sql = "SELECT 1 FROM connection_tests
-               WHERE connection_id = $1 AND version = $2 AND outcome = 'succeeded' LIMIT 1";
-    Ok(db.one(sql, params![connection, version]).await?.is_some())
+               WHERE connection_id = $1 AND version = $2 AND outcome = 'succeeded' AND ended_at >= $3 LIMIT 1";
+    Ok(db.one(sql, params![connection, version, since]).await?.is_some())
 }
 
 /// Versions of an organization's connections by which somebody who administers nothing has signed in on trial, since then.

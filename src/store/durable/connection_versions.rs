@@ -55,6 +55,17 @@ pub async fn by_number(
     db.one(sql, params![connection, number]).await?.as_ref().map(version).transpose()
 }
 
+/// What was live until then, or longer.
+pub async fn ended_since(
+    db: &mut impl Read,
+    connection: ConnectionId,
+    since: Moment,
+) -> Result<Vec<Version>, StoreError> {
+    let sql =
+        select!("WHERE connection_id = $1 AND state IN ('superseded', 'rolled_back') AND ended_at >= $2");
+    db.all(sql, params![connection, since]).await?.iter().map(version).collect()
+}
+
 /// The newest first, those before `before`.
 pub async fn page(
     db: &mut impl Read,

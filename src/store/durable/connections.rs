@@ -5,7 +5,8 @@ use super::known::Known;
 use super::{parsed, to_json};
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{ConnectionId, OrganizationId, ProjectId};
-use crate::model::connection::{Connection, ConnectionState, Lifecycle, Settings, primary};
+use crate::foundation::shared::Shared;
+use crate::model::connection::{Connection, ConnectionState, Jit, Lifecycle, Settings, primary};
 
 macro_rules! select {
     ($rest:literal) => {
@@ -18,7 +19,7 @@ macro_rules! select {
     };
 }
 
-static SETTINGS: Known<ConnectionId, Settings> = Known::new();
+static SETTINGS: Known<ConnectionId, Shared<Settings>> = Known::new();
 
 pub(super) fn connection(row: &Row, at: usize) -> Result<Connection, StoreError> {
     let id = row.get(at)?;
@@ -73,6 +74,35 @@ pub async fn of_organization(
 ) -> Result<Vec<Connection>, StoreError> {
     let sql = select!("WHERE organization_id = $1 ORDER BY id");
     db.all(sql, params![organization]).await?.iter().map(|row| connection(row, 0)).collect()
+}
+
+/// Live ones by which whoever is new becomes a member of the organization: its own, and those of others that the operator
+/// lets join it; some of them, in the order of their ids.
+pub async fn that_join(
+    db: &mut impl Read,
+    project: ProjectId,
+    organization: OrganizationId,
+    (after, most): (&str, u32),
+) -> Result<Vec<Connection>, StoreError> {
+    let sql = select!(
+        "WHERE project_id = $1 AND state = 'active' AND id > $4 AND (organization_id = $2 OR settings LIKE $3)
+         ORDER BY id"
+    );
+    let named = format!("%{organization}%");
+    let joins = |one: &Connection| {
+        let settings = &one.settings;
+        settings.jit == Jit::CreateAndJoin
+            && (one.organization_id == Some(organization)
+                || settings.assign_organizations.contains(&organization))
+    };
+    let mut found = Vec::new();
+    for row in db.all(sql, params![project, organization, named, after]).await? {
+        let one = connection(&row, 0)?;
+        if joins(&one) && found.len() < most as usize {
+            found.push(one);
+        }
+    }
+    Ok(found)
 }
 
 pub async fn of_project(db: &mut impl Read, project: ProjectId) -> Result<Vec<Connection>, StoreError> {

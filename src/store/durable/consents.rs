@@ -4,13 +4,7 @@ use super::engine::{Read, Row, StoreError, Tx, params};
 use super::{json, to_json};
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{ApplicationId, UserId};
-use crate::model::consent::{Allowed, Consent, Terms};
-
-macro_rules! columns {
-    () => {
-        "c.name, c.audiences, c.places, c.scopes, c.organizations"
-    };
-}
+use crate::model::consent::{Allowed, Consent, Told};
 
 /// What this person has allowed this application, of all times together; nothing where they have not been asked, or have
 /// taken it back.
@@ -19,49 +13,32 @@ pub async fn allowed(
     user: UserId,
     application: ApplicationId,
 ) -> Result<Option<Allowed>, StoreError> {
-    let sql =
-        concat!("SELECT ", columns!(), " FROM consents c WHERE c.user_id = $1 AND c.application_id = $2");
+    let sql = "SELECT name, told FROM consents WHERE user_id = $1 AND application_id = $2";
     db.one(sql, params![user, application]).await?.as_ref().map(read).transpose()
 }
 
 fn read(row: &Row) -> Result<Allowed, StoreError> {
-    Ok(Allowed {
-        terms: Terms { name: row.get(0)?, audiences: json(row, 1)? },
-        places: json(row, 2)?,
-        scopes: json(row, 3)?,
-        organizations: json(row, 4)?,
-    })
+    Ok(Allowed { name: row.get(0)?, told: json(row, 1)? })
 }
 
-/// They allow this, too.
+/// They allow this, too, to who has this name.
 pub async fn allow(
     tx: &mut Tx<'_>,
     user: UserId,
     application: ApplicationId,
-    more: &Allowed,
+    (name, more): (&str, &Told),
     now: Moment,
 ) -> Result<(), StoreError> {
     let all = match allowed(tx, user, application).await? {
-        Some(before) => before.and(more),
-        None => more.clone(),
+        Some(before) => before.and(name, more.clone()),
+        None => Allowed { name: name.to_owned(), told: vec![more.clone()] },
     };
     // Of two at once the later one counts: what it does not know of is asked for again.
     tx.execute(
-        "INSERT INTO consents (user_id, application_id, name, audiences, places, scopes, organizations, created_at,
-                               updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)
-         ON CONFLICT (user_id, application_id) DO UPDATE
-         SET name = $3, audiences = $4, places = $5, scopes = $6, organizations = $7, updated_at = $8",
-        params![
-            user,
-            application,
-            &all.terms.name,
-            to_json(&all.terms.audiences),
-            to_json(&all.places),
-            to_json(&all.scopes),
-            to_json(&all.organizations),
-            now
-        ],
+        "INSERT INTO consents (user_id, application_id, name, told, created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $5)
+         ON CONFLICT (user_id, application_id) DO UPDATE SET name = $3, told = $4, updated_at = $5",
+        params![user, application, &all.name, to_json(&all.told), now],
     )
     .await?;
     Ok(())
@@ -74,22 +51,18 @@ pub async fn of_user(
     after: &str,
     most: u32,
 ) -> Result<Vec<Consent>, StoreError> {
-    let sql = concat!(
-        "SELECT ",
-        columns!(),
-        ", a.id, a.display_name, c.created_at, c.updated_at
-         FROM consents c JOIN applications a ON a.id = c.application_id
-         WHERE c.user_id = $1 AND a.id > $2 ORDER BY a.id LIMIT $3"
-    );
+    let sql = "SELECT c.name, c.told, a.id, a.display_name, c.created_at, c.updated_at
+               FROM consents c JOIN applications a ON a.id = c.application_id
+               WHERE c.user_id = $1 AND a.id > $2 ORDER BY a.id LIMIT $3";
     let rows = db.all(sql, params![user, after, most]).await?;
     rows.iter()
         .map(|row| {
             Ok(Consent {
-                application: row.get(5)?,
-                name: row.get(6)?,
+                application: row.get(2)?,
+                name: row.get(3)?,
                 allowed: read(row)?,
-                since: row.get(7)?,
-                updated_at: row.get(8)?,
+                since: row.get(4)?,
+                updated_at: row.get(5)?,
             })
         })
         .collect()

@@ -4,8 +4,8 @@ use super::engine::{Read, Row, StoreError, Tx, params};
 use super::{json, to_json};
 use crate::foundation::clock::Moment;
 use crate::foundation::email::Email;
-use crate::foundation::id::{ConnectionId, IdentityId, OrganizationId, ProjectId};
-use crate::model::identity::{Identity, IdentityFacts};
+use crate::foundation::id::{ConnectionId, IdentityId, OrganizationId, ProjectId, UserId};
+use crate::model::identity::{Identity, IdentityFacts, Naming};
 
 fn identity(row: &Row) -> Result<Identity, StoreError> {
     Ok(Identity {
@@ -15,7 +15,7 @@ fn identity(row: &Row) -> Result<Identity, StoreError> {
         issuer: row.get(3)?,
         subject: row.get(4)?,
         last_login_at: row.get(5)?,
-        naming: json::<IdentityFacts>(row, 6)?.naming,
+        naming: json(row, 6)?,
     })
 }
 
@@ -25,7 +25,7 @@ pub async fn find(
     issuer: &str,
     subject: &str,
 ) -> Result<Option<Identity>, StoreError> {
-    let sql = "SELECT id, user_id, connection_id, issuer, subject, last_login_at, facts FROM identities
+    let sql = "SELECT id, user_id, connection_id, issuer, subject, last_login_at, naming FROM identities
                WHERE connection_id = $1 AND issuer = $2 AND subject = $3";
     db.one(sql, params![connection, issuer, subject]).await?.as_ref().map(identity).transpose()
 }
@@ -52,8 +52,8 @@ pub async fn insert(
 ) -> Result<(), StoreError> {
     tx.execute(
         "INSERT INTO identities (id, project_id, user_id, connection_id, issuer, subject, email, created_at,
-                                 last_login_at, facts)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9)",
+                                 last_login_at, facts, naming)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, $10)",
         params![
             identity.id,
             project,
@@ -63,7 +63,8 @@ pub async fn insert(
             &identity.subject,
             email,
             identity.last_login_at,
-            to_json(facts)
+            to_json(facts),
+            to_json(&identity.naming)
         ],
     )
     .await?;
@@ -74,14 +75,14 @@ pub async fn touch(
     tx: &mut Tx<'_>,
     id: IdentityId,
     email: Option<&str>,
-    facts: &IdentityFacts,
+    (facts, naming): (&IdentityFacts, &Naming),
     now: Moment,
 ) -> Result<(), StoreError> {
     // Long facts stay where they are as long as they say the same.
     let sql = "UPDATE identities SET email = $2, last_login_at = $3,
-                      facts = CASE WHEN facts = $4 THEN facts ELSE $4 END
+                      facts = CASE WHEN facts = $4 THEN facts ELSE $4 END, naming = $5
                WHERE id = $1";
-    tx.execute(sql, params![id, email, now, to_json(facts)]).await?;
+    tx.execute(sql, params![id, email, now, to_json(facts), to_json(naming)]).await?;
     Ok(())
 }
 
@@ -132,4 +133,48 @@ pub async fn relink(
 ) -> Result<u64, StoreError> {
     let sql = "UPDATE identities SET connection_id = $2 WHERE connection_id = $1 AND issuer = $3";
     tx.execute(sql, params![from, to, issuer]).await
+}
+
+/// By what kinds of names people of an issuer are known to a connection, and how many are by each.
+pub async fn namings(
+    db: &mut impl Read,
+    connection: ConnectionId,
+    issuer: &str,
+) -> Result<Vec<(Naming, i64)>, StoreError> {
+    let sql = "SELECT naming, COUNT(*) FROM identities WHERE connection_id = $1 AND issuer = $2
+               GROUP BY naming ORDER BY naming LIMIT 100";
+    let rows = db.all(sql, params![connection, issuer]).await?;
+    rows.iter().map(|row| Ok((json(row, 0)?, row.get(1)?))).collect()
+}
+
+/// Makes names of a kind names of another one, for all people of an issuer who are known to a connection by it.
+pub async fn change_naming(
+    tx: &mut Tx<'_>,
+    (connection, issuer): (ConnectionId, &str),
+    (from, to): (&Naming, &Naming),
+) -> Result<u64, StoreError> {
+    let sql = "UPDATE identities SET naming = $4 WHERE connection_id = $1 AND issuer = $2 AND naming = $3";
+    tx.execute(sql, params![connection, issuer, to_json(from), to_json(to)]).await
+}
+
+/// What an issuer calls a user by a connection: more than one name, if they have more than one account there.
+pub async fn of_user(
+    db: &mut impl Read,
+    (connection, issuer): (ConnectionId, &str),
+    user: UserId,
+) -> Result<Vec<Identity>, StoreError> {
+    let sql = "SELECT id, user_id, connection_id, issuer, subject, last_login_at, naming FROM identities
+               WHERE connection_id = $1 AND issuer = $2 AND user_id = $3 ORDER BY id LIMIT 100";
+    db.all(sql, params![connection, issuer, user]).await?.iter().map(identity).collect()
+}
+
+/// Has somebody known by another name. Fails with [`StoreError::Unique`] where somebody is known by it already.
+pub async fn rename(
+    tx: &mut Tx<'_>,
+    id: IdentityId,
+    (subject, naming): (&str, &Naming),
+) -> Result<(), StoreError> {
+    let sql = "UPDATE identities SET subject = $2, naming = $3 WHERE id = $1";
+    tx.execute(sql, params![id, subject, to_json(naming)]).await?;
+    Ok(())
 }

@@ -203,7 +203,6 @@ pub async fn owned_by(db: &mut impl Read, user: UserId) -> Result<Vec<Organizati
     db.all(sql, params![user, role::OWNER]).await?.iter().map(|row| row.get(0)).collect()
 }
 
-/// Since when it is a tombstone, if it is one.
 /// Every organization that somebody was not removed from, in the order of the ids.
 pub async fn places_of(db: &mut impl Read, user: UserId) -> Result<Vec<OrganizationId>, StoreError> {
     let sql = "SELECT organization_id FROM memberships WHERE user_id = $1 AND status <> 'removed'
@@ -211,6 +210,17 @@ pub async fn places_of(db: &mut impl Read, user: UserId) -> Result<Vec<Organizat
     db.all(sql, params![user]).await?.iter().map(|row| row.get(0)).collect()
 }
 
+/// Whether somebody has changed it, at that moment or later: how somebody joined is no change.
+pub async fn is_changed_since(
+    db: &mut impl Read,
+    id: MembershipId,
+    since: Moment,
+) -> Result<bool, StoreError> {
+    let sql = "SELECT 1 FROM memberships WHERE id = $1 AND updated_at > created_at AND updated_at >= $2";
+    Ok(db.one(sql, params![id, since]).await?.is_some())
+}
+
+/// Since when it is a tombstone, if it is one.
 pub async fn removed_at(db: &mut impl Read, id: MembershipId) -> Result<Option<Moment>, StoreError> {
     let row = db.one("SELECT removed_at FROM memberships WHERE id = $1", params![id]).await?;
     row.map_or(Ok(None), |row| row.get(0))
@@ -303,7 +313,8 @@ pub async fn expect(
     tx.execute(
         "INSERT INTO expected_members (organization_id, project_id, email, kind, roles, created_at)
          VALUES ($1, $2, $3, $4, $5, $6)
-         ON CONFLICT (organization_id, email) DO UPDATE SET kind = excluded.kind, roles = excluded.roles
+         ON CONFLICT (organization_id, email)
+         DO UPDATE SET kind = excluded.kind, roles = excluded.roles, created_at = excluded.created_at
          WHERE expected_members.used_at IS NULL",
         params![
             expected.organization_id,
@@ -319,7 +330,7 @@ pub async fn expect(
 }
 
 /// Takes, once, every place that waits for this proved address: of the organization `own`, and of others those that
-/// were kept for it at `since` or later.
+/// were kept for it at `since` or later. Each with when it was kept.
 pub async fn take_expected(
     tx: &mut Tx<'_>,
     project: ProjectId,
@@ -328,10 +339,24 @@ pub async fn take_expected(
     own: Option<OrganizationId>,
     since: Moment,
     now: Moment,
-) -> Result<Vec<Expected>, StoreError> {
+) -> Result<Vec<(Expected, Moment)>, StoreError> {
     let sql = "UPDATE expected_members SET used_at = $3, used_by = $4
                WHERE project_id = $1 AND email = $2 AND used_at IS NULL
                  AND (created_at >= $5 OR organization_id = $6)
-               RETURNING organization_id, email, kind, roles, used_by";
-    tx.all(sql, params![project, email.as_str(), now, user, since, own]).await?.iter().map(expected).collect()
+               RETURNING organization_id, email, kind, roles, used_by, created_at";
+    let rows = tx.all(sql, params![project, email.as_str(), now, user, since, own]).await?;
+    rows.iter().map(|row| Ok((expected(row)?, row.get(5)?))).collect()
+}
+
+/// Takes a place for who is in already: it gives them nothing when they come again.
+pub async fn take_place(
+    tx: &mut Tx<'_>,
+    (organization, email): (OrganizationId, &Email),
+    user: UserId,
+    now: Moment,
+) -> Result<(), StoreError> {
+    let sql = "UPDATE expected_members SET used_at = $3, used_by = $4
+               WHERE organization_id = $1 AND email = $2 AND used_at IS NULL";
+    tx.execute(sql, params![organization, email.as_str(), now, user]).await?;
+    Ok(())
 }

@@ -76,6 +76,13 @@ pub async fn put(tx: &mut Tx<'_>, turn: &MetadataRead) -> Result<(), StoreError>
     Ok(())
 }
 
+/// That owners are told when the document ends; true: of this end they had not been.
+pub async fn tell(tx: &mut Tx<'_>, connection: ConnectionId, until: Moment) -> Result<bool, StoreError> {
+    let sql = "UPDATE metadata_reads SET told_until = $2
+               WHERE connection_id = $1 AND COALESCE(told_until, 0) <> $2";
+    Ok(tx.execute(sql, params![connection, until]).await? > 0)
+}
+
 /// The connection is read at no address any more.
 pub async fn remove(tx: &mut Tx<'_>, connection: ConnectionId) -> Result<(), StoreError> {
     tx.execute("DELETE FROM metadata_reads WHERE connection_id = $1", params![connection]).await?;

@@ -2,9 +2,10 @@
 
 use super::choices::Told;
 use super::engine::{Read, Row, StoreError, Tx, params};
-use super::{json, optional_json, to_json};
+use super::known::Known;
+use super::{optional_json, to_json};
 use crate::foundation::id::{ApiKeyId, OrganizationId, ProjectId, UserId};
-use crate::model::organization::{Organization, Status};
+use crate::model::organization::{Organization, Policy, Status};
 
 macro_rules! select {
     ($rest:literal) => {
@@ -22,16 +23,19 @@ fn name_key(name: &str) -> Vec<u8> {
     name.to_lowercase().into_bytes()
 }
 
+pub(super) static POLICIES: Known<OrganizationId, Policy> = Known::new();
+
 pub(super) fn organization(row: &Row, at: usize) -> Result<Organization, StoreError> {
+    let id = row.get(at)?;
     Ok(Organization {
-        id: row.get(at)?,
+        id,
         project_id: row.get(at + 1)?,
         slug: row.get(at + 2)?,
         display_name: row.get(at + 3)?,
         description: row.get(at + 4)?,
         logo_uri: row.get(at + 5)?,
         functional_roles: optional_json(row, at + 6)?,
-        policy: json(row, at + 7)?,
+        policy: POLICIES.json(id, row, at + 7)?,
         created_at: row.get(at + 8)?,
         updated_at: row.get(at + 9)?,
         deactivated_at: row.get(at + 10)?,
@@ -87,22 +91,6 @@ pub async fn named(
         Ok(id) => by_id(db, project, id).await,
         Err(_) => by_slug(db, project, name).await,
     }
-}
-
-/// Whether these are names of one organization, be it by its id or its slug. One text alone is not looked up; of more,
-/// nobody learns whether there is any, but who names one in two ways: that both are its.
-pub async fn are_one(db: &mut impl Read, project: ProjectId, names: &[&str]) -> Result<bool, StoreError> {
-    let [first, others @ ..] = names else { return Ok(true) };
-    if others.is_empty() {
-        return Ok(true);
-    }
-    let Some(first) = named(db, project, first).await? else { return Ok(false) };
-    for other in others {
-        if named(db, project, other).await?.is_none_or(|other| other.id != first.id) {
-            return Ok(false);
-        }
-    }
-    Ok(true)
 }
 
 pub async fn of_project(db: &mut impl Read, project: ProjectId) -> Result<Vec<Organization>, StoreError> {

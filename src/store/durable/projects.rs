@@ -4,6 +4,7 @@ use super::engine::{Read, Row, StoreError, Tx, params};
 use super::known::Known;
 use super::to_json;
 use crate::foundation::id::ProjectId;
+use crate::foundation::shared::Shared;
 use crate::model::project::{Project, ProjectSettings};
 
 macro_rules! select {
@@ -15,7 +16,7 @@ macro_rules! select {
     };
 }
 
-static SETTINGS: Known<ProjectId, ProjectSettings> = Known::new();
+static SETTINGS: Known<ProjectId, Shared<ProjectSettings>> = Known::new();
 
 pub(super) fn project(row: &Row, at: usize) -> Result<Project, StoreError> {
     let id = row.get(at)?;

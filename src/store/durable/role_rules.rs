@@ -1,10 +1,12 @@
 //! Role rules in the durable store.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::engine::{Read, Row, StoreError, Tx, params};
 use super::standing::Standing;
 use super::{json, parsed, roles};
+use crate::foundation::clock::Moment;
 use crate::foundation::id::{ConnectionId, OrganizationId, ProjectId, RoleRuleId, UserId};
 use crate::model::identity::IdentityFacts;
 use crate::model::role_rule::{self, Matching, RoleRule};
@@ -97,19 +99,24 @@ pub async fn given(
     Ok(role_rule::given(&rules, &standing.facts, &custom))
 }
 
+/// How long a provider's word of somebody stands where they are not there: whoever has not signed in for so long, of them
+/// nobody says it any more (threats H05).
+const STANDS_FOR: Duration = Duration::from_secs(30 * 86_400);
+
 /// The roles that rules give somebody in an organization by what its own connections last said of them. Who is on their way
 /// is judged by [`given`]: this is for what somebody did earlier, and answers for now.
 pub async fn held_by(
     db: &mut impl Read,
     project: ProjectId,
     organization: OrganizationId,
-    user: UserId,
+    (user, now): (UserId, Moment),
     custom: &BTreeMap<String, Vec<String>>,
 ) -> Result<Vec<String>, StoreError> {
     let sql = "SELECT i.connection_id, i.facts FROM identities i JOIN connections c ON c.id = i.connection_id
                WHERE i.project_id = $1 AND i.user_id = $2 AND c.organization_id = $3 AND c.state = 'active'
+                 AND i.last_login_at >= $4
                ORDER BY i.id";
-    let rows = db.all(sql, params![project, user, organization]).await?;
+    let rows = db.all(sql, params![project, user, organization, now.minus(STANDS_FOR)]).await?;
     let rules = if rows.is_empty() { Vec::new() } else { of_organization(db, organization).await? };
     let mut roles = Vec::new();
     for row in &rows {

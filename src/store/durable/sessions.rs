@@ -8,7 +8,7 @@ use crate::foundation::clock::Moment;
 use crate::foundation::id::{ConnectionId, OrganizationId, ProjectId, SessionId, UserId};
 use crate::foundation::secret::Digest;
 use crate::model::browser::Browser;
-use crate::model::session::{Acr, Assurance, Session, UpstreamSession};
+use crate::model::session::{Acr, Assurance, Session, UpstreamName, UpstreamSession};
 
 pub(super) fn session(row: &Row, at: usize) -> Result<Session, StoreError> {
     Ok(Session {
@@ -113,7 +113,7 @@ pub async fn put_upstream(
     now: Moment,
 ) -> Result<(), StoreError> {
     let name = &upstream.name;
-    let subject = name.as_ref().map_or("", |name| name.value.as_str());
+    let subject = name.as_ref().map(UpstreamName::lasting).unwrap_or_default();
     let index = upstream.index.as_deref().unwrap_or_default();
     tx.execute(
         "INSERT INTO upstream_sessions (session_id, connection_id, subject, name, session_index, known_since)
@@ -145,7 +145,7 @@ pub async fn upstream_of(db: &mut impl Read, session: SessionId) -> Result<Vec<U
 
 /// The living sessions that a logout at the identity provider means: all of this name, or those of these indexes
 /// (SAML 2.0 Core, section 3.7.1). Qualifiers and format may be left out by one side and not by the other, so the
-/// value alone decides.
+/// value alone decides, as it tells people apart ([`UpstreamName::lasting`]).
 pub async fn named_upstream(
     db: &mut impl Read,
     connection: ConnectionId,
@@ -293,7 +293,7 @@ pub async fn is_upstream_over(
     now: Moment,
 ) -> Result<bool, StoreError> {
     for (meant, name) in marks_of(upstream) {
-        let mark = meant.mark(name);
+        let mark = meant.mark(&name);
         let until = used::marked(tx, OVER, &connection.to_string(), &mark).await?;
         if until.is_some_and(|until| now < until && issued.plus(OVER_FOR) <= until) {
             return Ok(true);
@@ -318,14 +318,14 @@ enum Meant<'i> {
 }
 
 /// By what marks it could be that this session is over, each with the name of whose it is.
-fn marks_of(upstream: &UpstreamSession) -> Vec<(Meant<'_>, &str)> {
+fn marks_of(upstream: &UpstreamSession) -> Vec<(Meant<'_>, String)> {
     let index = upstream.index.as_deref();
     let Some(name) = &upstream.name else {
-        return index.map(|index| (Meant::Nameless(index), "")).into_iter().collect();
+        return index.map(|index| (Meant::Nameless(index), String::new())).into_iter().collect();
     };
-    let (own, name) = (index.map_or(Meant::Unnamed, Meant::Index), name.value.as_str());
-    let whosever = index.map(|index| (Meant::Index(index), ""));
-    [(Meant::All, name), (own, name)].into_iter().chain(whosever).collect()
+    let (own, name) = (index.map_or(Meant::Unnamed, Meant::Index), name.lasting());
+    let whosever = index.map(|index| (Meant::Index(index), String::new()));
+    [(Meant::All, name.clone()), (own, name)].into_iter().chain(whosever).collect()
 }
 
 impl Meant<'_> {

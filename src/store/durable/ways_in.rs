@@ -6,7 +6,7 @@ use super::{connections, json, organizations};
 use crate::foundation::email::Email;
 use crate::foundation::id::{ConnectionId, IdentityId, OrganizationId, ProjectId};
 use crate::model::connection::Connection;
-use crate::model::identity::IdentityFacts;
+use crate::model::identity::{IdentityFacts, Naming};
 use crate::model::organization::{Enforcement, Organization};
 use crate::model::policy::Switches;
 use crate::model::session::Acr;
@@ -26,6 +26,8 @@ pub struct WayIn {
     pub issuer: String,
     /// What its provider said of them.
     pub facts: IdentityFacts,
+    /// By what it named them.
+    pub naming: Naming,
     /// Whether a session of theirs by it was proved by more than one factor.
     pub multi_factor: bool,
 }
@@ -38,7 +40,7 @@ impl WayIn {
 
     /// Whether its provider's answers still name people by what named them.
     pub fn is_named(&self) -> bool {
-        self.connection.settings.upstream.names_by(&self.facts.naming)
+        self.connection.settings.upstream.names_by(&self.naming)
     }
 
     /// Whether switches, pins and enforcement leave it open.
@@ -76,7 +78,7 @@ macro_rules! select {
                     CASE WHEN EXISTS (SELECT 1 FROM sessions s
                                       WHERE s.user_id = i.user_id AND s.identity_id = i.id AND s.acr = $2)
                          THEN 1 ELSE 0 END,
-                    i.id, i.email, i.issuer,
+                    i.id, i.email, i.issuer, i.naming,
                     o.id, o.project_id, o.slug, o.display_name, o.description, o.logo_uri, o.functional_roles, o.policy,
                     o.created_at, o.updated_at, o.deactivated_at, o.deleted_at, o.kind, o.purge_at, o.epoch
              FROM membership_roles r
@@ -136,7 +138,8 @@ pub async fn of_owners(db: &mut impl Read, project: ProjectId, of: Of) -> Result
             identity: row.get(14)?,
             email: row.get::<Option<String>>(15)?.and_then(|text| Email::parse(&text).ok()),
             issuer: row.get(16)?,
-            organization: organizations::organization(row, 17)?,
+            naming: json(row, 17)?,
+            organization: organizations::organization(row, 18)?,
         })
     };
     rows.iter().map(way).collect()

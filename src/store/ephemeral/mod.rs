@@ -18,7 +18,7 @@ use in_process::Shelf;
 pub enum Kind {
     /// A visitor on the way from an application and back.
     LoginFlow,
-    /// How that ended, for whoever pressed twice.
+    /// How that is answered, for whoever presses twice.
     FlowEnd,
     /// What an identity provider proved of that visitor, until their own browser asks for it.
     Proof,
@@ -62,7 +62,7 @@ impl Kind {
                 Limits { entries: 100_000, value: 6 * KIB, total: 128 * MIB, when_full: WhenFull::Refuse }
             }
             Self::FlowEnd => {
-                Limits { entries: 50_000, value: 12 * KIB, total: 32 * MIB, when_full: WhenFull::Forget }
+                Limits { entries: 50_000, value: 32 * KIB, total: 32 * MIB, when_full: WhenFull::Forget }
             }
             Self::Proof => {
                 Limits { entries: 50_000, value: 32 * KIB, total: 128 * MIB, when_full: WhenFull::Refuse }

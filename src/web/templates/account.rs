@@ -14,7 +14,6 @@ pub struct AccountFrame {
     pub sessions: String,
     pub applications: String,
     pub sign_out: String,
-    pub another_account: Option<Href>,
     /// What has just been done: `switched`, `left`, `session` or `application`.
     pub done: Option<&'static str>,
     /// The first part of a list, for who is further on, and the next one.

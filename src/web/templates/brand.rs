@@ -19,13 +19,24 @@ pub struct Brand {
     pub accent: Option<Colour>,
     pub support: Option<Href>,
     pub privacy: Option<Href>,
+    /// "Use another account" where no login is under way: people sign in for themselves, and are asked as whom.
+    pub sign_in: String,
 }
+
+/// Where that is, within a project.
+const SIGN_IN: &str = "/account/sign-in?another=yes";
 
 impl Brand {
     /// A project that has only a name.
     pub fn named(project: impl Into<String>, name: impl Into<String>) -> Self {
         let (project, name) = (project.into(), name.into());
-        Self { project, name, logo: None, accent: None, support: None, privacy: None }
+        let sign_in = SIGN_IN.to_owned();
+        Self { project, name, logo: None, accent: None, support: None, privacy: None, sign_in }
+    }
+
+    /// The house itself, where nothing is known of a project: whoever was called by another name leaves it by that link.
+    pub fn of_house(name: &str, origin: &str) -> Self {
+        Self { sign_in: format!("{origin}{SIGN_IN}"), ..Self::named("", name) }
     }
 
     /// That of a project.
@@ -35,6 +46,7 @@ impl Brand {
         Self {
             accent: settings.accent.as_deref().and_then(|text| text.parse().ok()),
             logo: logo.and_then(|path| ImagePath::parse(&path)),
+            sign_in: project.path(SIGN_IN),
             ..Self::named(project.id.to_string(), project.brand_name())
         }
     }
@@ -53,13 +65,14 @@ impl Brand {
 }
 
 impl About {
-    /// What an application shows.
+    /// What an application shows that is nobody's but the operator's.
     pub fn of(application: &Application) -> Self {
         let links = &application.settings.client.links;
         let logo = links.logo_uri.as_ref().map(|_| format!("/assets/logo/{}", application.id));
         let link = |uri: &Option<WebAddress>| uri.as_ref().and_then(|uri| Href::parse(uri.as_str()));
         Self {
             logo: logo.and_then(|path| ImagePath::parse(&path)),
+            owner: None,
             policy: link(&links.policy_uri),
             terms: link(&links.tos_uri),
         }

@@ -42,6 +42,7 @@ embedded![
     "login/let_in.html",
     "login/onward.html",
     "login/organizations.html",
+    "login/owner.html",
     "login/sign_out.html",
     "login/signed_out.html",
     "login/told.html",

@@ -16,8 +16,8 @@ pub(super) const HTML: &str = "mail/letter.html";
 pub struct LetterPage {
     pub(super) kind: Kind,
     organization: String,
-    /// Whether that can be taken for another name.
-    is_mistakable: bool,
+    /// Names of organizations that can be taken for others.
+    mistakable: Vec<String>,
     person: String,
     thing: String,
     /// In paragraphs, as it was written.
@@ -41,10 +41,13 @@ impl LetterPage {
     /// `link` is one of ours.
     pub fn new(letter: &Letter, link: Option<String>) -> Self {
         let thing = letter.thing.as_deref().unwrap_or_default();
+        let names = std::iter::once(letter.organization.as_str())
+            .chain(is_of_a_delegation(letter.kind).then_some(thing));
+        let mistakable = names.filter(|name| is_mistakable(name)).map(|name| unlinked(&short(name)));
         Self {
             kind: letter.kind,
             organization: unlinked(&short(&letter.organization)),
-            is_mistakable: is_mistakable(&letter.organization),
+            mistakable: mistakable.collect(),
             person: unlinked(&short(letter.person.as_deref().unwrap_or_default())),
             // A domain is one; a connection is called whatever its organization likes.
             thing: if is_of_a_domain(letter.kind) { tame(thing) } else { unlinked(&short(thing)) },
@@ -69,6 +72,18 @@ fn is_of_a_domain(kind: Kind) -> bool {
             | Kind::DomainChallenge
             | Kind::DomainUnreachable
             | Kind::AutoJoinPaused
+    )
+}
+
+/// What these are about is an organization, too.
+fn is_of_a_delegation(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::DelegationActive
+            | Kind::DelegationChanged
+            | Kind::DelegationPaused
+            | Kind::DelegationResumed
+            | Kind::DelegationRevoked
     )
 }
 

@@ -235,7 +235,7 @@ mod tests {
         let kinds = ["home", "member", "guest", "delegate"].map(|word| format!("account-kind-{word}"));
         let browsers = Family::ALL.iter().map(|one| format!("browser-{one}"));
         let systems = System::ALL.iter().map(|one| format!("system-{one}"));
-        let reasons = ["itself", "operator"].map(|word| format!("consent-lead-{word}"));
+        let reasons = ["itself", "operator", "owner"].map(|word| format!("consent-lead-{word}"));
         let of_account =
             done.into_iter().chain(kinds).chain(browsers).chain(systems).chain(scopes).chain(reasons);
         let assets = ["mark.svg", "onward.js", "style.css"];

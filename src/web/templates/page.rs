@@ -103,7 +103,7 @@ pub struct EmailPage {
     pub methods: Vec<MethodButton>,
     /// Where "Cancel and return" posts `csrf` and `cancel`; no button without it.
     pub cancel: Option<String>,
-    /// Where "Use another account" posts `csrf` and `another_account`; no button without it.
+    /// Where "Use another account" posts `csrf` and `another_account`; without it, as on every page, it is a link.
     pub another_account: Option<String>,
 }
 
@@ -111,10 +111,20 @@ pub struct EmailPage {
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct About {
     pub logo: Option<ImagePath>,
+    /// Whose it is, where that is a customer's.
+    pub owner: Option<OwnerName>,
     /// How it treats what it is told of them.
     pub policy: Option<Href>,
     /// What they agree to.
     pub terms: Option<Href>,
+}
+
+/// What an organization calls itself that owns an application.
+#[derive(Clone, Debug, Serialize)]
+pub struct OwnerName {
+    pub name: String,
+    /// Whether that can be taken for another name.
+    pub is_mistakable: bool,
 }
 
 /// One way to sign in, as a button.
@@ -145,6 +155,9 @@ pub struct OnwardPage {
     pub provider: String,
     pub action: String,
     pub fields: Vec<Field>,
+    /// Guards the way back into the login, if one goes on.
+    pub csrf: String,
+    pub another_account: Option<String>,
 }
 
 /// A form that leads on to another site.
@@ -216,8 +229,6 @@ pub struct ErrorPage {
     pub id: Option<String>,
     /// Where "Try again" or "Start again" leads.
     pub again: Option<Href>,
-    /// Where people sign in for themselves, from a page that belongs to no login any more.
-    pub sign_in: Option<Href>,
     /// Guards the two buttons below.
     pub csrf: String,
     pub another_account: Option<String>,
@@ -233,8 +244,8 @@ impl ErrorPage {
     pub fn new(problem: Problem) -> Self {
         let csrf = String::new();
         let (application, id, another_account, cancel) = (None, None, None, None);
-        let (again, sign_in, back) = (None, None, None);
-        Self { problem, application, id, again, sign_in, csrf, another_account, cancel, back, detail: None }
+        let (again, back, detail) = (None, None, None);
+        Self { problem, application, id, again, csrf, another_account, cancel, back, detail }
     }
 }
 
@@ -274,6 +285,7 @@ pub struct Within {
     pub csrf: String,
     /// Where "Cancel and return" posts `csrf` and `cancel`.
     pub cancel: Option<String>,
+    pub another_account: Option<String>,
 }
 
 /// They have become a member.
@@ -282,8 +294,6 @@ pub struct AcceptedPage {
     /// Of what, if the browser shows who they are.
     pub organization: Option<String>,
     pub email: Option<String>,
-    /// Where they sign in as somebody else.
-    pub another_account: Option<Href>,
 }
 
 /// Asks before a sign-out that another site may have started. Posts `csrf`, `fields`, and `sign_out`: `yes`, `everywhere`
@@ -312,8 +322,6 @@ pub struct SignedOutPage {
     pub frames: Vec<Href>,
     /// The identity provider where the person may still be signed in.
     pub provider: Option<String>,
-    /// Where they sign in again, as whom they like.
-    pub another_account: Option<Href>,
 }
 
 /// Asks for the code that a device shows, and strangers to sign in before. Posts `user_code`; strangers go on to their
@@ -328,8 +336,8 @@ pub struct DevicePage {
     /// What is wrong with it.
     pub problem: Option<Problem>,
     pub is_stranger: bool,
-    /// Where who is signed in does so as somebody else, and comes back here.
-    pub another_account: Option<Href>,
+    /// Where who is signed in does so as somebody else, and comes back here with the code.
+    pub sign_in: Option<Href>,
 }
 
 /// Asks whether a device is let in. Posts `csrf` and `answer`: `allow` or `deny`.
@@ -369,6 +377,8 @@ pub struct LetInPage {
 pub enum Why {
     /// It registered itself.
     Itself,
+    /// It is a customer's.
+    Owner,
     /// The operator wants it.
     #[default]
     Operator,
@@ -543,8 +553,12 @@ macro_rules! problems {
 problems! {
     /// Too late, or in another browser than it began in.
     FlowExpired = "flow_expired",
+    /// By something else than what somebody has just pressed.
+    AlreadyEnded = "already_ended",
     /// Not at this step any more, or from no page of ours; the login itself waits where it stands.
     StepTaken = "step_taken",
+    /// What was brought from an identity provider is still looked at.
+    StillRunning = "still_running",
     UnknownApplication = "unknown_application",
     BadRedirectUri = "bad_redirect_uri",
     BadRequest = "bad_request",

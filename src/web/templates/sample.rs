@@ -57,6 +57,8 @@ pub(super) fn full(text: &str, email: &str) -> [Page; 27] {
             provider: at(text),
             action: at("/sso"),
             fields: vec![Field { name: "SAMLRequest", value: at(text) }],
+            csrf: at("c"),
+            another_account: Some(at("/login/another")),
         }),
         Page::Organizations(organizations(text, email)),
         Page::Error(error(text)),
@@ -84,14 +86,11 @@ pub(super) fn full(text: &str, email: &str) -> [Page; 27] {
                 application: at(text),
                 csrf: at("c"),
                 cancel: Some(at("/login/x/cancel")),
+                another_account: Some(at("/login/x/another")),
             }),
         }),
         Page::Invitation(InvitationPage { is_over: true, ..InvitationPage::default() }),
-        Page::Accepted(AcceptedPage {
-            organization: Some(at(text)),
-            email: Some(at(email)),
-            another_account: Href::parse("/account/sign-in?another=yes"),
-        }),
+        Page::Accepted(AcceptedPage { organization: Some(at(text)), email: Some(at(email)) }),
         Page::SignedOut(SignedOutPage {
             application: Some(text.to_owned()),
             back: Href::parse("https://app.test/"),
@@ -101,7 +100,6 @@ pub(super) fn full(text: &str, email: &str) -> [Page; 27] {
             }),
             frames: Href::parse("https://other.test/bye").into_iter().collect(),
             provider: Some(text.to_owned()),
-            another_account: Href::parse("/account/sign-in?another=yes"),
         }),
         Page::Device(DevicePage {
             action: at("/device"),
@@ -109,7 +107,7 @@ pub(super) fn full(text: &str, email: &str) -> [Page; 27] {
             ui_locales: Some(at(text)),
             problem: Some(Problem::UserCodeUnknown),
             is_stranger: false,
-            another_account: Href::parse("/account/sign-in?another=yes"),
+            sign_in: Href::parse("/account/sign-in?another=yes&device=BCDF"),
         }),
         Page::Device(DevicePage {
             action: at("/account/sign-in"),
@@ -117,11 +115,11 @@ pub(super) fn full(text: &str, email: &str) -> [Page; 27] {
             ui_locales: Some(at(text)),
             problem: None,
             is_stranger: true,
-            another_account: None,
+            sign_in: None,
         }),
         Page::LetIn(LetInPage {
             application: at(text),
-            about: about(),
+            about: about(text),
             told: Some(disclosed(text)),
             email: at(email),
             organization: Some(at(text)),
@@ -139,7 +137,7 @@ pub(super) fn full(text: &str, email: &str) -> [Page; 27] {
         }),
         Page::Consent(ConsentPage {
             application: at(text),
-            about: about(),
+            about: about(text),
             leads_to: Some(at(text)),
             email: at(email),
             organization: Some(at(text)),
@@ -189,7 +187,6 @@ fn frame(email: &str, done: Option<&'static str>) -> AccountFrame {
         sessions: at("/account/sessions"),
         applications: at("/account/applications"),
         sign_out: at("/logout"),
-        another_account: Href::parse("/account/sign-in?another=yes"),
         done,
         first: Href::parse("/account"),
         next: Href::parse("/account?after=x"),
@@ -329,8 +326,9 @@ fn disclosed(text: &str) -> Disclosed {
     }
 }
 
-fn about() -> About {
+fn about(text: &str) -> About {
     About {
+        owner: Some(OwnerName { name: at(text), is_mistakable: true }),
         logo: ImagePath::parse("/logos/app_1.png"),
         policy: Href::parse("https://app.test/policy"),
         terms: Href::parse("https://app.test/terms"),
@@ -340,7 +338,7 @@ fn about() -> About {
 fn beforehand(text: &str) -> BeforehandPage {
     BeforehandPage {
         application: at(text),
-        about: about(),
+        about: about(text),
         action: at("/login/beforehand"),
         csrf: at("c"),
         problem: Some(Problem::OrganizationNameInvalid),
@@ -353,7 +351,7 @@ fn beforehand(text: &str) -> BeforehandPage {
 fn email_page(text: &str, email: &str) -> EmailPage {
     EmailPage {
         application: at(text),
-        about: about(),
+        about: about(text),
         action: at("/login"),
         csrf: at("c"),
         email: Some(at(email)),
@@ -367,7 +365,7 @@ fn email_page(text: &str, email: &str) -> EmailPage {
 fn chooser(text: &str, email: &str) -> ChooserPage {
     ChooserPage {
         application: at(text),
-        about: about(),
+        about: about(text),
         email: at(email),
         action: at("/login/connection"),
         csrf: at("c"),
@@ -390,7 +388,7 @@ fn organizations(text: &str, email: &str) -> OrganizationsPage {
     let delegated = Choice { value: at("dlg_1"), logo: None, delegated_by: Some(at(text)), ..own.clone() };
     OrganizationsPage {
         application: at(text),
-        about: about(),
+        about: about(text),
         email: at(email),
         action: at("/select-organization"),
         csrf: at("c"),
@@ -413,7 +411,6 @@ fn error(text: &str) -> ErrorPage {
         another_account: Some(at("/login/another")),
         cancel: Some(at("/login/cancel")),
         back: Href::parse("https://app.test/"),
-        sign_in: Href::parse("/account/sign-in?another=yes"),
         detail: Some(at(text)),
         ..ErrorPage::new(Problem::FlowExpired)
     }

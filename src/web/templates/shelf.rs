@@ -162,6 +162,7 @@ fn brand_context(brand: &Brand) -> Value {
         on_accent => brand.accent.unwrap_or(Colour::HOUSE).best_ink().to_string(),
         support => Value::from(Serde(&brand.support)),
         privacy => Value::from(Serde(&brand.privacy)),
+        sign_in => brand.sign_in.as_str(),
     }
 }
 

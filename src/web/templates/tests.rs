@@ -59,6 +59,37 @@ fn every_page_is_made_in_every_language() {
     }
 }
 
+/// Pages without "Use another account". A trial signs nobody in, so there is no account that could be another one; and nobody
+/// signs in to read what is written for developers.
+const WITHOUT_ACCOUNTS: [&str; 4] =
+    ["login/trial.html", "login/tried.html", "manage/problems.html", "manage/reference.html"];
+
+#[test]
+fn every_page_offers_another_account() {
+    let templates = built_in();
+    let mut tried = std::collections::BTreeSet::new();
+    for (language, words) in
+        [(Language::ENGLISH, "Use another account"), (Language::GERMAN, "Anderes Konto verwenden")]
+    {
+        for page in sample::pages() {
+            let html = templates.render(&page, &language, &brand()).unwrap();
+            let by_form = format!("name=\"another_account\" value=\"yes\">{words}</button>");
+            let html = html.replace("&#x3d;", "=");
+            let forms = html.matches(&by_form).count();
+            let links = html.split("<a class=\"quiet\"").skip(1).filter(|link| {
+                link.contains(&format!(">{words}</a>")) && link.contains("sign-in?another=yes")
+            });
+            let offered = forms + links.count();
+            let expected = usize::from(!WITHOUT_ACCOUNTS.contains(&page.template()));
+            assert_eq!(offered, expected, "{}: {html}", page.template());
+            tried.insert(page.template());
+        }
+    }
+    // No page is left out.
+    let pages = files::EMBEDDED.iter().filter(|(_, source)| source.contains("{% extends \"layout.html\" %}"));
+    assert_eq!(tried, pages.map(|(name, _)| *name).collect());
+}
+
 #[test]
 fn h26_no_value_of_a_stranger_becomes_markup() {
     let long = "x".repeat(10_000);

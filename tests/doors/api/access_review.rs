@@ -52,7 +52,9 @@ async fn s1_l7_s1_p7_whatever_gives_anybody_anything_is_reviewed() {
 
         let entries = reviewed(&key).await;
         let kinds: Vec<_> = entries.iter().map(|one| one["kind"].as_str().unwrap()).collect();
-        assert_eq!(kinds, ["member", "api_key", "expected_member", "delegation", "delegation", "role_rule"]);
+        let expected =
+            ["member", "api_key", "expected_member", "delegation", "delegation", "role_rule", "connection"];
+        assert_eq!(kinds, expected);
         // Who is to own it, and has never come.
         let waits = &entries[2];
         assert_eq!(
@@ -96,5 +98,59 @@ async fn s1_l7_s1_p7_whatever_gives_anybody_anything_is_reviewed() {
         assert_eq!(of_kind(&left, "delegation"), [ours]);
         assert_eq!((of_kind(&left, "role_rule").len(), of_kind(&left, "expected_member").len()), (0, 0));
         assert_eq!(of_kind(&left, "member").len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn s1_l7_s1_r11_who_will_own_it_next_is_reviewed_and_by_what_people_come_unasked() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        let con = Api::person(&house, "con@a.test", "org-a").await;
+        let ann = Api::person(&house, "ann@a.test", "org-a").await;
+        let operator = Api::operator(&house).await;
+        let cons = house.user("con@a.test").await;
+        let offered = ann.post("/organizations/org-a/transfer-ownership", json!({"user_id": cons})).await;
+        assert_eq!(offered.status, 202, "{}", offered.body);
+        let id = house.text("SELECT id FROM domains WHERE name = 'a.test'").await.unwrap();
+        let joins = json!({"auto_join": {"enabled": true, "role": "member"}});
+        let on = operator.patch(&format!("/organizations/org-a/domains/{id}"), joins).await;
+        assert_eq!(on.status, 200, "{}", on.body);
+        let also = json!({"assign_organizations": ["org-a"], "activate": true, "force": true});
+        let cb = operator.patch(&format!("/connections/{}", house.connection("cb").await), also).await;
+        assert_eq!(cb.status, 200, "{}", cb.body);
+
+        let entries = reviewed(&ann).await;
+        let heir = entries.iter().find(|one| one["kind"] == json!("ownership_transfer")).unwrap();
+        assert_eq!((&heir["id"], &heir["email"]), (&json!(cons), &json!("con@a.test")));
+        assert_eq!((&heir["roles"], &heir["status"]), (&json!(["owner"]), &json!("pending")));
+        assert_eq!(heir["expires_at"], offered.json()["expires_at"]);
+        assert!(heir["permissions"].as_array().unwrap().contains(&json!("organization:delete")));
+        let member = json!(["member"]);
+        // Of somebody else's, no name is told.
+        let mut comes = of_kind(&entries, "connection");
+        comes.sort_by_key(Value::to_string);
+        assert_eq!(
+            comes,
+            [json!(["A Login", member, "active", null]), json!([null, member, "active", null])]
+        );
+        assert_eq!(of_kind(&entries, "domain"), [json!(["a.test", member, "active", null])]);
+        let csv = ann.get(&format!("{REVIEW}/export")).await;
+        assert_eq!(csv.body.lines().count(), 1 + entries.len(), "{}", csv.body);
+
+        // What is over, or lets in nobody unasked, is not there.
+        let accepted =
+            con.send(Method::POST, "/organizations/org-a/transfer-ownership/accept", |ask| ask).await;
+        assert_eq!(accepted.status, 200, "{}", accepted.body);
+        let off = json!({"auto_join": {"enabled": false}});
+        assert_eq!(operator.patch(&format!("/organizations/org-a/domains/{id}"), off).await.status, 200);
+        let only = json!({"jit": "expected_only", "activate": true, "force": true});
+        for slug in ["ca", "cb"] {
+            let path = format!("/connections/{}", house.connection(slug).await);
+            assert_eq!(operator.patch(&path, only.clone()).await.status, 200);
+        }
+        let left = reviewed(&con).await;
+        for kind in ["ownership_transfer", "connection", "domain"] {
+            assert_eq!(of_kind(&left, kind), [] as [Value; 0], "{kind}");
+        }
     }
 }

@@ -248,7 +248,7 @@ async fn an_application_keeps_the_rules_of_the_file_however_it_is_changed() {
     assert_eq!(usual["response_modes"], json!(["query", "form_post", "query.jwt", "form_post.jwt"]));
     assert_eq!(usual["require_pushed_authorization_requests"], json!(false));
     let requests = json!({"require_pushed_authorization_requests": true, "require_signed_request_object": true,
-        "request_uris": ["https://rp.test/request.jwt"], "response_modes": ["fragment.jwt"]});
+        "require_pkce": true, "request_uris": ["https://rp.test/request.jwt"], "response_modes": ["fragment.jwt"]});
     let patched = operator.patch(&path, requests.clone()).await.json();
     for (name, value) in requests.as_object().unwrap() {
         assert_eq!(&patched[name], value, "{name}");

@@ -10,6 +10,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::house::api::Api;
+use crate::house::application::{Application, Person};
 use crate::house::broker::{Engine, House};
 use crate::house::visitor::Visitor;
 
@@ -77,6 +78,25 @@ async fn s1_w4_s0_02_every_event_names_its_organization_and_is_found_by_each_of_
             [format!("organization_id={b}"), "organization_id=org_00000000000000000000000007".into()]
         {
             assert_eq!(key.get(&format!("/audit-events?{foreign}")).await.status, 404);
+        }
+    }
+}
+
+#[tokio::test]
+async fn s0_02_what_every_sign_in_writes_is_found_by_its_action_too() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let house = House::on(engine).await;
+        let (rp1, mut ann) = (Application::rp1(&house), Person::new("ann@a.test"));
+        let ask = rp1.asks();
+        ask.redeems(&ann.follows(&ask).await).await;
+        let operator = Api::operator(&house).await;
+        let key = Api::key(&house, "org-a", &["audit:read"]).await;
+        for action in ["login.authenticated", "login.code_issued", "token.issued"] {
+            let found = listed(&key, &format!("action={action}")).await;
+            assert_eq!(actions(&found), [action]);
+            let of = format!("organization_id=org-a&action={action}");
+            assert_eq!(actions(&listed(&operator, &of).await), [action]);
+            assert_eq!(listed(&operator, &format!("{of}&outcome=refused")).await, Vec::<Value>::new());
         }
     }
 }
@@ -466,6 +486,8 @@ async fn exported(api: &Api, limit: u32, between: impl AsyncFn(usize)) -> String
     loop {
         let page = api.get(&format!("/audit-events/export?limit={limit}{cursor}")).await;
         assert_eq!(page.status, 200, "{}", page.body);
+        // Between where it begins and how it goes on.
+        assert!(page.body.lines().count() <= limit as usize + 2, "{}", page.body.lines().count());
         pages += &page.body;
         let last: Value = serde_json::from_str(page.body.lines().last().unwrap()).unwrap();
         let Some(next) = last["next_cursor"].as_str() else { return pages };

@@ -425,3 +425,40 @@ async fn c22_an_application_that_people_had_to_allow_acts_for_them_where_they_ac
         assert_eq!((me.status.as_u16(), &me.json()["organization"]["slug"]), (200, &json!("org-a")));
     }
 }
+
+/// What it made would go on when they have taken their leave back.
+#[tokio::test]
+async fn c22_h05_an_application_that_people_had_to_allow_leaves_nothing_behind() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let others = "[application.rp1]\nconsent_required = true";
+        let house = Plan::on(engine).with("[application.rp1]", others).build().await;
+        let ann = Api::person(&house, "ann@a.test", "org-a").await;
+        let key = json!({"name": "Left", "permissions": ["members:read"]});
+        let role = json!({"name": "left", "permissions": ["members:read"]});
+        for (path, body) in [
+            ("/api-keys", key),
+            ("/roles", role),
+            ("/delegations", json!({"target": "org-c", "roles": ["member"]})),
+            ("/applications", json!({"display_name": "Left", "redirect_uris": ["https://left.test/"]})),
+        ] {
+            let before = house.before().await;
+            let refused = ann.post(path, body).await;
+            assert_eq!(
+                (refused.status.as_u16(), &refused.json()["code"]),
+                (403, &json!("permission_missing")),
+                "{path}"
+            );
+            house.refused(&before, "permission_missing").await;
+        }
+        // Nor a provider of its own.
+        let body = json!({
+            "type": "oidc", "issuer": house.idp_b.issuer, "client_id": "behalf", "client_secret": house.idp_b.secret,
+            "activate": true,
+        });
+        let before = house.before().await;
+        let refused = ann.post("/connections", body).await;
+        assert_eq!((refused.status.as_u16(), &refused.json()["code"]), (403, &json!("owner_required")));
+        house.refused(&before, "owner_required").await;
+        assert_eq!(ann.get("/organizations/org-a/members").await.status, 200);
+    }
+}

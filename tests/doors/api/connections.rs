@@ -1078,6 +1078,44 @@ async fn s1_p2a_a_body_says_what_is_wrong_where_it_is_wrong() {
             "invalid_value",
             "/required_attributes/a",
         ),
+        // What no message can say, or be asked for by, would keep everybody out.
+        (json!({"type": "saml", "scoping": ["\u{1}"]}), 422, "invalid_value", "/scoping"),
+        (json!({"type": "saml", "scoping": [""]}), 422, "invalid_value", "/scoping"),
+        (
+            json!({"type": "saml", "authn_context": {"classes": ["urn:x", "\u{fffe}"]}}),
+            422,
+            "invalid_value",
+            "/authn_context/classes",
+        ),
+        (
+            json!({"type": "saml", "authn_context": {"classes": [" urn:x"]}}),
+            422,
+            "invalid_value",
+            "/authn_context/classes",
+        ),
+        (json!({"type": "saml", "subject_attribute": ""}), 422, "invalid_value", "/subject_attribute"),
+        (json!({"type": "saml", "attributes": {"email": [""]}}), 422, "invalid_value", "/attributes/email"),
+        (
+            json!({"type": "saml", "required_attributes": {"a": [""]}}),
+            422,
+            "invalid_value",
+            "/required_attributes/a",
+        ),
+        (
+            json!({"type": "saml", "required_attributes": {"": ["x"]}}),
+            422,
+            "invalid_value",
+            "/required_attributes/",
+        ),
+        (json!({"type": "saml", "claims": {"dept": ["a\nb"]}}), 422, "invalid_value", "/claims/dept"),
+        (json!({"type": "saml", "idp_entity_id": ""}), 422, "invalid_value", "/idp_entity_id"),
+        (json!({"type": "saml", "idp_entity_id": "urn:\u{ffff}"}), 422, "invalid_value", "/idp_entity_id"),
+        (
+            json!({"type": "saml", "idp_redirect_url": "https://idp.test\\@evil.test/sso"}),
+            422,
+            "invalid_value",
+            "/idp_redirect_url",
+        ),
         // What we say ourselves is not said twice.
         (
             json!({"type": "oidc", "issuer": issuer, "domain_hint_parameter": "state"}),
@@ -1152,9 +1190,11 @@ async fn s3_34_metadata_at_an_address_is_read_when_it_is_given_and_counts_when_i
     assert_eq!(view["settings"]["metadata_url"], json!(publisher.url));
     assert_eq!(view["idp"]["idp_entity_id"], json!(entity_id));
     assert_eq!(house.count("metadata_reads").await, 0, "a draft is nobody's to look after");
-    // The same address with the same document is no change; nothing said of it asks nobody.
+    // The same address is no change, and nothing said of it either: both ask nobody. Nor is the same document again.
     let hits = publisher.hits();
     assert_eq!(fine(operator.patch(&path, json!({"metadata_url": publisher.url})).await), view);
+    assert_eq!(publisher.hits(), hits);
+    assert_eq!(fine(operator.patch(&path, json!({"read_metadata": true})).await), view);
     assert_eq!(publisher.hits(), hits + 1);
     let patched = fine(operator.patch(&path, json!({"force_authn": true})).await);
     assert_eq!((publisher.hits(), &patched["idp"]), (hits + 1, &view["idp"]));

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use crate::house::api::Api;
 use crate::house::application::{Application, Person};
-use crate::house::broker::{Engine, House};
+use crate::house::broker::{Engine, House, Plan};
+use crate::house::smtp::Sink;
 use crate::house::visitor::Answer;
 
 const BOTH: &[&str] = &["delegations:read", "delegations:write", "organization:read"];
@@ -141,6 +142,61 @@ async fn s2_21_people_act_for_another_organization_once_both_have_approved_and_u
         assert_eq!(anew.json()["proposed_by"], "target", "{}", anew.body);
         let taken = ann.post("/delegations", json!({"target": "org-c", "roles": ["member"]})).await;
         assert_eq!(told(&taken), (409, json!("delegation_exists")));
+    }
+}
+
+#[tokio::test]
+async fn s2_21_owners_of_both_sides_are_mailed_what_becomes_of_it_and_nobody_what_was_never_agreed() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let mut sink = Sink::opens().await;
+        let house = sink.of(Plan::on(engine)).build().await;
+        let ann = Api::person(&house, "ann@a.test", "org-a").await;
+        let c = Api::key(&house, "org-c", BOTH).await;
+        house.has_member("own@b.test", "org-c", &["owner"]).await;
+        house.has_member("adm@b.test", "org-c", &["admin"]).await;
+        let mut seen = 0;
+        let mut subjects = async |expected: Option<&str>| {
+            house.posts().await;
+            let mails = sink.mails().await.split_off(seen);
+            seen += mails.len();
+            let mut to: Vec<_> = mails.iter().map(|mail| mail.says("to").to_string()).collect();
+            to.sort();
+            let both = ["[\"ann@a.test\"]", "[\"own@b.test\"]"];
+            assert_eq!(to, expected.map_or(vec![], |_| both.to_vec()));
+            for mail in mails {
+                assert_eq!(Some(mail.subject()), expected);
+                assert!(mail.text().contains("A Corporation") && mail.text().contains("C Corporation"));
+            }
+        };
+        let proposal = || json!({"target": "org-c", "roles": ["member"]});
+        let post = async |api: &Api, path: &str| {
+            let done = api.post(path, json!({})).await;
+            assert_eq!(done.status, 200, "{}", done.body);
+        };
+        let path = format!("/delegations/{}", id(&ann.post("/delegations", proposal()).await));
+        subjects(None).await;
+        post(&ann, &format!("{path}/revoke")).await;
+        subjects(None).await;
+
+        let path = format!("/delegations/{}", id(&ann.post("/delegations", proposal()).await));
+        assert_eq!(agrees(&c, &path).await.status, 200);
+        subjects(Some("People of A Corporation may act for C Corporation")).await;
+        for pauses in [&c, &ann] {
+            post(pauses, &format!("{path}/pause")).await;
+        }
+        subjects(Some("The delegation from A Corporation to C Corporation is paused")).await;
+        post(&c, &format!("{path}/resume")).await;
+        subjects(None).await;
+        post(&ann, &format!("{path}/resume")).await;
+        subjects(Some("People of A Corporation may act for C Corporation again")).await;
+        assert_eq!(ann.patch(&path, json!({"require_mfa": true})).await.status, 200);
+        subjects(Some("The delegation from A Corporation to C Corporation has changed")).await;
+        assert_eq!(ann.patch(&path, json!({"require_mfa": false})).await.status, 200);
+        subjects(None).await;
+        assert_eq!(agrees(&c, &path).await.status, 200);
+        subjects(Some("People of A Corporation may act for C Corporation")).await;
+        post(&c, &format!("{path}/revoke")).await;
+        subjects(Some("The delegation from A Corporation to C Corporation is revoked")).await;
     }
 }
 

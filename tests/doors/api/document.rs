@@ -6,7 +6,7 @@ use std::path::Path;
 use behalf::manage::api::routes::ROUTES;
 use behalf::manage::authority::Need;
 use behalf::manage::refused::Code;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::house::api::Api;
 use crate::house::broker::House;
@@ -32,14 +32,25 @@ async fn s1_r00_every_route_is_in_the_document_with_its_refusals() {
         assert_eq!(operation["operationId"], json!(route.name));
         assert!(names.insert(route.name), "{} is there twice", route.name);
         let known = route.need != Need::Public;
-        for status in ["400", "429", "500", "503"].into_iter().chain(known.then_some("401")) {
+        let everywhere = ["400", "413", "414", "421", "429", "431", "500", "503"];
+        for status in everywhere.into_iter().chain(known.then_some("401")) {
             assert!(operation["responses"][status].is_object(), "{}: {status}", route.name);
         }
+        assert!(operation["tags"].as_array().is_some_and(|tags| !tags.is_empty()), "{}", route.name);
+        for (status, answer) in operation["responses"].as_object().unwrap() {
+            let says = |header: &str| answer["headers"][header].is_object();
+            assert!(says("X-Request-Id"), "{}: {status}", route.name);
+            assert_eq!(says("Retry-After"), matches!(status.as_str(), "429" | "503"), "{}", route.name);
+            let steps_up = answer.to_string().contains("reauthentication_required");
+            assert_eq!(says("WWW-Authenticate"), status == "401" || steps_up, "{}: {status}", route.name);
+        }
     }
+    let other_method = &document["components"]["responses"]["MethodNotAllowed"];
+    assert!(other_method["headers"]["Allow"].is_object(), "{other_method}");
     // Whatever is referred to is there.
     let text = document.to_string();
-    for name in text.split("#/components/schemas/").skip(1).filter_map(|rest| rest.split('"').next()) {
-        assert!(document["components"]["schemas"][name].is_object(), "{name}");
+    for name in text.split("\"#/").skip(1).filter_map(|rest| rest.split('"').next()) {
+        assert!(document.pointer(&format!("/{name}")).is_some_and(Value::is_object), "{name}");
     }
     // A name that is numbered is another one's as soon as a route comes before it.
     let schemas = document["components"]["schemas"].as_object().unwrap();
@@ -95,6 +106,38 @@ async fn below_the_api_nobody_is_shown_a_page() {
     }
     let nobody = Api::with(&house, None).await;
     assert_eq!(nobody.get("/organizations").await.status, 401);
+}
+
+#[tokio::test]
+async fn s1_r00_what_comes_to_no_operation_is_told_like_any_other_refusal() {
+    let house = House::opens().await;
+    let long = format!("/api/v1/organizations?cursor={}", "x".repeat(9_000));
+    for (method, path, host, code) in [
+        ("GET", "/api/v1/nothing", None, Code::NotFound),
+        ("GET", "/p/other/api/v1/nothing", None, Code::NotFound),
+        ("DELETE", "/api/v1/organizations", None, Code::MethodNotAllowed),
+        ("GET", long.as_str(), None, Code::UriTooLong),
+        ("GET", "/api/v1/organizations", Some("evil.test"), Code::MisdirectedRequest),
+    ] {
+        let url = format!("{}{path}", house.url);
+        let dress = |ask: reqwest::RequestBuilder| match host {
+            Some(host) => ask.header("host", host),
+            None => ask,
+        };
+        let answer = Visitor::arrives().request(method.parse().unwrap(), &url, dress).await;
+        let (below, _) = path.split_once("/api/v1/").unwrap();
+        let told = answer.json();
+        assert_eq!(answer.status.as_u16(), code.status(), "{path}");
+        let expected = json!({
+            "type": format!("{}{below}/api/v1/problems#{}", house.url, code.word()),
+            "title": code.title(),
+            "status": code.status(),
+            "code": code.word(),
+            "detail": told["detail"],
+            "request_id": answer.header("x-request-id"),
+        });
+        assert_eq!(told, expected);
+    }
 }
 
 #[tokio::test]

@@ -418,6 +418,13 @@ async fn s1_r16_s1_d4_s1_o5_switches_are_turned_one_by_one_and_only_on_what_is_p
         }
         assert!(problems.windows(2).all(|pair| pair[0] == pair[1]), "{problems:?}");
         assert_eq!(problems[0]["errors"][0]["pointer"], json!("/connection_ids/0"));
+        // In the words of S1-R16.
+        let by_one = key.patch(&path, json!({"connection_id": "x"})).await.json();
+        assert_eq!(by_one["errors"][0]["pointer"], json!("/connection_id"), "{by_one}");
+        let both = json!({"connection_id": house.connection("ca").await, "connection_ids": []});
+        assert_eq!(told(&key.patch(&path, both).await), refusal(400, "invalid_body"));
+        let one = key.patch(&path, json!({"connection_id": house.connection("ca").await})).await;
+        assert_eq!(one.json()["connection_ids"], json!([house.connection("ca").await]), "{}", one.body);
         for odd in
             [json!({"use_for_routing": null}), json!({"trust_email": "yes"}), json!({"auto_join": null})]
         {
@@ -465,9 +472,30 @@ async fn s1_d5_h01_auto_join_is_turned_on_with_a_role_that_administers_nothing()
     }
     let other = ann.patch(&path, json!({"auto_join": {"requires": "email"}})).await;
     assert_eq!(told(&other), refusal(400, "invalid_body"), "S1-D11: there is no such proof here");
+    // In the words of S1-R16: a switch, and the role beside it.
+    for (body, pointer) in [
+        (json!({"auto_join": true}), "/auto_join/role"),
+        (json!({"auto_join": true, "auto_join_role": "owner"}), "/auto_join_role"),
+    ] {
+        assert_eq!(ann.patch(&path, body).await.json()["errors"][0]["pointer"], json!(pointer));
+    }
+    let both = json!({"auto_join": {"role": "member"}, "auto_join_role": "member"});
+    assert_eq!(told(&ann.patch(&path, both).await), refusal(400, "invalid_body"));
+    let unknown = ann.patch(&path, json!({"auto_join": {"roles": "member"}})).await;
+    assert_eq!(told(&unknown), refusal(400, "unknown_field"));
+    assert_eq!(unknown.json()["errors"][0]["pointer"], json!("/auto_join/roles"));
+    for (body, enabled) in
+        [(json!({"auto_join": true, "auto_join_role": "member"}), true), (json!({"auto_join": false}), false)]
+    {
+        let set = operator.patch(&path, body).await.json();
+        assert_eq!(
+            (&set["auto_join"]["enabled"], &set["auto_join"]["role"]),
+            (&json!(enabled), &json!("member"))
+        );
+    }
     let set = json!({"auto_join": {"enabled": true, "role": "viewer", "exclude": ["*-EXT", "contractor.*"], "cap_per_hour": 9}});
     let fine = operator.patch(&path, set).await;
-    let expected = json!({"enabled": true, "role": "viewer", "requires": "sso", "exclude": ["*-ext", "contractor.*"], "cap_per_hour": 9, "paused_at": null});
+    let expected = json!({"enabled": true, "role": "viewer", "requires": "sso", "exclude": ["*-ext", "contractor.*"], "cap_per_hour": 9, "paused_at": null, "halted_by": null});
     assert_eq!((fine.status.as_u16(), &fine.json()["auto_join"]), (200, &expected), "{}", fine.body);
 }
 

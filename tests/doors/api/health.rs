@@ -1,9 +1,16 @@
 //! What somebody should see to, and how sign-ins end (S1-A1 to S1-A8).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use behalf::chores;
+use behalf::foundation::id::ConnectionId;
+use behalf::model::connection::metadata::{Described, kept};
+use behalf::model::connection::{MetadataSource, Upstream};
 use behalf::protocol::jose::Algorithm;
+use behalf::store::durable::engine::StoreError;
+use behalf::store::durable::metadata_reads::{self, MetadataRead};
+use behalf::store::durable::{connections, projects};
 use serde_json::{Value, json};
 
 use crate::house::api::Api;
@@ -73,6 +80,93 @@ async fn s1_a7_h16_a_certificate_of_a_provider_that_ends_is_told_of_before_and_a
         assert!(warnings.iter().all(|warning| warning.as_str().unwrap().contains(advice)), "{warnings:?}");
         let certificate = &connection["idp"]["certificates"][0];
         assert!(certificate["not_before"].is_string() && certificate["not_after"].is_string());
+    }
+}
+
+#[tokio::test]
+async fn s1_a7_h17_owners_are_told_before_the_metadata_of_a_provider_runs_out() {
+    for engine in ENGINES {
+        let house = Plan { engine, ..Plan::saml() }.build().await;
+        let operator = Api::operator(&house).await;
+        let ask = Application::rp1(&house).asks();
+        Person::new("bob@b.test").signs_in_by(&house, "cb", &ask, &SamlSays::that("bob@b.test")).await.code();
+        // Read at an address that does not answer, a good while ago.
+        let now = house.broker.now();
+        let (read_at, until) = (now.minus(DAY * 90), now.plus(DAY * 20));
+        let id: ConnectionId = house.connection("cb").await.parse().unwrap();
+        let written = house.broker.db.write(async move |tx| {
+            let project = projects::by_slug(tx, "default").await?.unwrap();
+            let mut known = connections::by_id(tx, project.id, id).await?.unwrap();
+            let Upstream::Saml(saml) = &mut known.settings.upstream else { panic!("it speaks SAML") };
+            let source = MetadataSource::Address("https://127.0.0.1:9/metadata".parse().unwrap());
+            let idp = saml.idp.clone();
+            let described = Described {
+                idp,
+                signed: false,
+                digest: "x".into(),
+                dropped: Vec::new(),
+                valid_until: Some(until),
+                next_read_at: now,
+            };
+            saml.metadata = Some(kept(&described, source, (None, None), None, read_at));
+            connections::update(tx, &known).await?;
+            let (connection_id, next_read_at, failures) = (id, now, 0);
+            let turn =
+                MetadataRead { connection_id, next_read_at, read_at, failures, failure: None, offered: None };
+            metadata_reads::put(tx, &turn).await
+        });
+        let written: Result<(), StoreError> = written.await;
+        written.unwrap();
+        for _ in 0..2 {
+            chores::metadata::look(&house.broker).await.unwrap();
+            house.turn_clock(3_600);
+        }
+        let mails = "SELECT recipient FROM mails WHERE kind = 'metadata_ending'";
+        assert_eq!(house.text(mails).await.as_deref(), Some("bob@b.test"));
+        let told = (house.count("mails WHERE kind = 'metadata_ending'").await, house.events_of(ENDING).await);
+        assert_eq!(told, (1, 1), "once");
+        let (status, advice) = check(&operator, "org-b", "upstream_review").await;
+        assert_eq!(status, "warn");
+        assert!(advice.contains("runs out") || advice.contains("valid until"), "{advice}");
+        let connection = operator.get(&format!("/connections/{id}")).await.json();
+        assert!(connection["idp"]["warnings"][0].as_str().unwrap().contains("metadata is valid until"));
+    }
+}
+
+const ENDING: &str = "organization.connection.metadata_ending";
+const DAY: Duration = Duration::from_secs(86_400);
+
+#[tokio::test]
+async fn s1_a8_s3_34_groups_that_a_provider_does_not_say_are_missed_by_somebody() {
+    for engine in ENGINES {
+        let house = Plan { engine, ..Plan::saml() }.build().await;
+        let operator = Api::operator(&house).await;
+        let comes = async |says: SamlSays| {
+            let ask = Application::rp1(&house).asks();
+            Person::new("bob@b.test").signs_in_by(&house, "cb", &ask, &says).await.code();
+        };
+        let id = house.connection("cb").await;
+        let missing = async || {
+            operator.get(&format!("/connections/{id}/failures")).await.json()["groups_missing_at"].clone()
+        };
+        comes(SamlSays::that("bob@b.test")).await;
+        assert_eq!(
+            (status(&operator, "org-b", "sign_in_failures").await.as_str(), missing().await),
+            ("ok", json!(null))
+        );
+        let link = "http://schemas.microsoft.com/claims/groups.link";
+        let before = house.before().await;
+        let elsewhere = ["https://graph.windows.net/t/users/u/getMemberObjects"];
+        comes(SamlSays::that("bob@b.test").without("groups").attribute(link, &elsewhere)).await;
+        let events = house.events_since(&before).await;
+        let event = events.iter().find(|event| event.action == "login.authenticated").unwrap();
+        assert_eq!(event.detail["left_out"], json!(["groups: too many for the provider to say"]));
+        let (told, advice) = check(&operator, "org-b", "sign_in_failures").await;
+        assert_eq!(told, "warn");
+        assert!(advice.contains("cb") && advice.contains("left_out"), "{advice}");
+        assert!(missing().await.is_string());
+        house.turn_clock(8 * 86_400);
+        assert_eq!(status(&Api::operator(&house).await, "org-b", "sign_in_failures").await, "ok");
     }
 }
 
@@ -323,6 +417,8 @@ async fn s1_a3_s1_d5_a_role_that_nobody_is_given_unasked_any_more_is_told_of_whe
         let (told, advice) = check(&operator, "org-a", "domains_verified").await;
         assert_eq!(told, "warn");
         assert!(advice.contains("a.test") && advice.contains("viewer"), "{advice}");
+        let shown = operator.get(&format!("/organizations/org-a/domains/{id}")).await.json();
+        assert_eq!(shown["auto_join"]["halted_by"], json!("role_not_allowed"));
         assert_eq!(status(&operator, "org-b", "domains_verified").await, "ok");
         operator.patch(&role, json!({"permissions": ["invoices:read"]})).await;
         assert_eq!(status(&operator, "org-a", "domains_verified").await, "ok");

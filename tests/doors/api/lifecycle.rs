@@ -163,8 +163,9 @@ async fn h03_a_code_that_was_never_redeemed_stays_dead_after_reactivation() {
     let (ask, code) = &con.code_of_b;
     let before = house.before().await;
     let refused = ask.redemption(code).send().await;
-    assert_eq!(refused.json()["error_description"], json!("organization_inactive"));
-    house.told_refusal(&before, &["organization_inactive"]).await;
+    let told = "the organization was deactivated after this was given: the person has to sign in again";
+    assert_eq!(refused.json()["error_description"], json!(told));
+    house.told_refusal(&before, &["organization_was_inactive"]).await;
     // The same where it is the home that was shut down.
     let con = self::con(&house).await;
     turn(&operator, "org-a", "deactivate").await;

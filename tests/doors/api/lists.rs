@@ -164,9 +164,8 @@ async fn furnish(house: &House, ids: &Ids) {
              SELECT 'dlg_00000000000000000000000008', project_id, '{a}', '{c}', settings, 1, 1 FROM delegations"
         ),
         format!(
-            "INSERT INTO consents (user_id, application_id, name, audiences, places, scopes, organizations, created_at,
-                                   updated_at)
-             SELECT '{con}', id, display_name, '[]', '[]', '[\"openid\"]', '[null]', 1, 1 FROM applications"
+            "INSERT INTO consents (user_id, application_id, name, told, created_at, updated_at)
+             SELECT '{con}', id, display_name, '[]', 1, 1 FROM applications"
         ),
         format!(
             "INSERT INTO audit_checkpoints (project_id, chain, place, jws, created_at)

@@ -25,6 +25,7 @@ mod organizations;
 mod owned_applications;
 mod ownership;
 mod policy;
+mod relinked;
 mod requests;
 mod role_rules;
 mod roles;

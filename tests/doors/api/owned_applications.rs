@@ -236,8 +236,16 @@ async fn s0_25_m07_only_its_own_people_come_to_it_each_is_asked_and_nobody_while
         let theirs = own.clone().with("login_hint", "bob@b.test");
         let own = own.with("login_hint", "ann@a.test");
 
+        // Whoever is asked for an address, or for consent, is told whose it is; of the operator's there is nothing to tell.
+        let whose = "Wiki is an application of A Corporation";
+        let first = Person::new("ann@a.test").browser.get(&asks(&house, &wiki).url()).await;
+        assert!(first.body.contains("name=\"email\"") && first.body.contains(whose), "{}", first.body);
+        let others = Person::new("ann@a.test").browser.get(&Application::rp1(&house).asks().url()).await;
+        assert!(others.body.contains("name=\"email\"") && !others.body.contains("is an application of"));
         let page = is_led("ann@a.test", &own).await;
         assert!(page.answer.body.contains("May Wiki be told of you?"), "{}", page.told());
+        assert!(page.answer.body.contains(whose), "{}", page.answer.body);
+        assert!(page.answer.body.contains("A customer of this service offers Wiki."), "{}", page.answer.body);
         let arrival = Person::new("ann@a.test").follows(&own).await;
         let tokens = own.redeems(&arrival).await;
         assert_eq!(tokens.id["org_name"], json!("org-a"));
@@ -310,5 +318,118 @@ async fn s2_05_an_application_that_some_organizations_use_learns_of_no_others_of
             assert_eq!(items.len(), expected, "{path}: {}", answer.body);
             assert!(!answer.body.contains("org-c"), "{path}: {}", answer.body);
         }
+    }
+}
+
+#[tokio::test]
+async fn s0_32_what_is_disabled_uses_up_no_place_for_good() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        let operator = Api::operator(&house).await;
+        let admin = Api::person(&house, "ann@a.test", "org-a").await;
+        publishes(&operator, "org-a").await;
+        let (path, _) = made(&admin, body()).await;
+        let copies = async |from: usize, to: usize| {
+            for number in from..to {
+                let copy = format!(
+                    "INSERT INTO applications (id, project_id, organization_id, client_id, display_name, settings,
+                                               created_at, updated_at, disabled_at)
+                     SELECT 'app_copy{number}', project_id, organization_id, 'copy{number}', display_name, settings,
+                            created_at, updated_at, disabled_at
+                     FROM applications WHERE id = '{}'",
+                    path.rsplit('/').next().unwrap()
+                );
+                assert_eq!(house.execute(&copy).await, 1);
+            }
+        };
+        copies(1, 100).await;
+        let before = house.before().await;
+        assert_eq!(told(&admin.post("/applications", body()).await), refusal(409, "limit_reached"));
+        only_refused(&house, &before, "limit_reached").await;
+        // The operator makes more, and one that is disabled makes room.
+        made(&operator, with("organization_id", json!("org-a"))).await;
+        house.execute("UPDATE applications SET disabled_at = 1 WHERE organization_id IS NOT NULL").await;
+        made(&admin, body()).await;
+        // However often that was so, they are not endless.
+        copies(101, 1_000).await;
+        let before = house.before().await;
+        assert_eq!(told(&admin.post("/applications", body()).await), refusal(409, "limit_reached"));
+        only_refused(&house, &before, "limit_reached").await;
+        made(&operator, with("organization_id", json!("org-a"))).await;
+    }
+}
+
+/// Where nobody signs in, nobody is asked: whom the operator lets it ask, it asks.
+#[tokio::test]
+async fn c22_s0_25_an_organizations_application_works_by_itself_for_that_one_and_for_nobody_else() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        let operator = Api::operator(&house).await;
+        let admin = Api::person(&house, "ann@a.test", "org-a").await;
+        publishes(&operator, "org-a").await;
+        let (path, wiki) = made(&admin, body()).await;
+        let opened = json!({"organizations": ["org-a", "org-b"], "audiences": ["orders"]});
+        assert_eq!(operator.patch(&path, opened).await.status, 200);
+        let grants = json!({"grant_types": ["authorization_code", "refresh_token", "client_credentials"]});
+        assert_eq!(admin.patch(&path, grants).await.status, 200);
+        let id = wiki["application"]["client_id"].as_str().unwrap();
+        let secret = wiki["client_secret"].as_str().unwrap().to_owned();
+        let wiki = Application::new(&house, id, Proof::Basic(secret));
+        let asks = async |fields: &[(&str, &str)]| {
+            wiki.posts("/token", &[&[("grant_type", "client_credentials")], fields].concat()).send().await
+        };
+        let (a, b) = (house.organization("org-a").await, house.organization("org-b").await);
+        for (fields, status, error) in [
+            (&[("organization", "org-b")][..], 403, "access_denied"),
+            (&[("scope", "organization:org-b")], 403, "access_denied"),
+            (&[("organization_id", &b), ("organization", "org-b")], 403, "access_denied"),
+            // Another one's id beside its own name is a disagreement, whose id that ever is.
+            (&[("organization_id", &b), ("organization", "org-a")], 400, "invalid_request"),
+            (&[("organization_id", &a), ("organization", "nowhere")], 400, "invalid_request"),
+        ] {
+            let before = house.before().await;
+            let refused = asks(fields).await;
+            let told = (refused.status.as_u16(), &refused.json()["error"]);
+            assert_eq!(told, (status, &json!(error)), "{fields:?}: {}", refused.body);
+            house.unchanged(&before).await;
+        }
+        // There is one that it can be: it needs to name none.
+        for fields in [&[("organization", "org-a")][..], &[], &[("scope", "organization")]] {
+            let own = asks(fields).await;
+            assert_eq!(own.status, 200, "{fields:?}: {}", own.body);
+            let token = own.json()["access_token"].as_str().unwrap().to_owned();
+            let told = wiki.posts("/introspect", &[("token", &token)]).send().await.json();
+            assert_eq!((&told["active"], &told["org_id"]), (&json!(true), &json!(a)), "{fields:?}: {told}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn c22_s0_25_for_the_operators_audience_no_organization_renames_what_tokens_say() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        let operator = Api::operator(&house).await;
+        let admin = Api::person(&house, "ann@a.test", "org-a").await;
+        publishes(&operator, "org-a").await;
+        let (path, _) = made(&admin, body()).await;
+        let mapping = json!({"claims": {"mapping": {"tenant": "org_id"}}});
+        assert_eq!(admin.patch(&path, mapping.clone()).await.status, 200, "for itself, as it likes");
+        assert_eq!(operator.patch(&path, json!({"audiences": ["orders"]})).await.status, 200);
+        let before = house.before().await;
+        for other in [json!({"is_admin": "org_id"}), json!({})] {
+            let refused = admin.patch(&path, json!({"claims": {"mapping": other}})).await;
+            assert_eq!(told(&refused), refusal(403, "operator_required"), "{}", refused.body);
+        }
+        only_refused(&house, &before, "operator_required").await;
+        let put = admin.put(&path, body()).await;
+        assert_eq!(
+            (put.status.as_u16(), &put.json()["claims"]["mapping"]),
+            (200, &json!({"tenant": "org_id"}))
+        );
+        // Nor is anything called what resource servers read as scopes.
+        let before = house.before().await;
+        let scopes = json!({"claims": {"mapping": {"scp": "org_display_name"}}});
+        assert_eq!(told(&operator.patch(&path, scopes).await), refusal(422, "invalid_value"));
+        house.refused(&before, "invalid_value").await;
     }
 }

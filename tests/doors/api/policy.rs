@@ -110,7 +110,7 @@ async fn s3_27_s3_29_what_contradicts_itself_or_names_nothing_is_refused() {
         "log_in_with_saml": false, "log_in_with_oidc": false,
     });
     for (body, status, code) in [
-        (all_off, 422, "mfa_impossible"),
+        (all_off, 400, "mfa_impossible"),
         (json!({"mfa_required_for": ["no-such"]}), 422, "role_unknown"),
         (json!({"max_age": 59}), 422, "invalid_value"),
         (json!({"google_hosted_domains": ["not a domain"]}), 422, "invalid_value"),

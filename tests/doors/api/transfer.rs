@@ -108,7 +108,7 @@ async fn s1_r11_only_an_owner_who_has_just_signed_in_gives_it_to_an_active_membe
         (&operator, body.clone(), refusal(403, "person_required")),
         (&key, body.clone(), refusal(403, "permission_missing")),
         (&ann, json!({"user_id": eve}), refusal(409, "target_not_active")),
-        (&ann, json!({"user_id": anns}), refusal(409, "target_not_active")),
+        (&ann, json!({"user_id": anns}), refusal(409, "already_owner")),
         (&ann, json!({"user_id": far}), refusal(404, "not_found")),
         (&ann, json!({"user_id": "x"}), refusal(404, "not_found")),
         (&ann, json!({}), refusal(400, "invalid_body")),
@@ -175,8 +175,8 @@ async fn s1_r11_an_offer_is_taken_back_turned_down_or_runs_out() {
     let path = format!("/organizations/org-a/members/{anns}/role?force=true");
     assert_eq!(operator.patch(&path, json!({"role": "member"})).await.status, 200);
     let before = house.before().await;
-    assert_eq!(told(&accepts(&con).await), refusal(409, "target_not_active"));
-    house.refused(&before, "target_not_active").await;
+    assert_eq!(told(&accepts(&con).await), refusal(409, "not_owner"));
+    house.refused(&before, "not_owner").await;
     operator.patch(&format!("/organizations/org-a/members/{anns}/role"), json!({"role": "owner"})).await;
     house.turn_clock(7 * 24 * 3_600);
     let con = Api::person(&house, "con@a.test", "org-a").await;

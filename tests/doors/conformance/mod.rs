@@ -7,6 +7,8 @@ mod basic;
 mod config;
 mod dynamic;
 mod fapi2;
+mod fapi2_clients;
+mod fapi2_proofs;
 mod logout;
 mod party;
 
@@ -15,11 +17,13 @@ use std::collections::BTreeMap;
 const PLANS: &str = include_str!("plans.txt");
 
 /// The stories of this room, by their module.
-const STORIES: [(&str, &str); 5] = [
+const STORIES: [(&str, &str); 7] = [
     ("basic", include_str!("basic.rs")),
     ("config", include_str!("config.rs")),
     ("dynamic", include_str!("dynamic.rs")),
     ("fapi2", include_str!("fapi2.rs")),
+    ("fapi2_clients", include_str!("fapi2_clients.rs")),
+    ("fapi2_proofs", include_str!("fapi2_proofs.rs")),
     ("logout", include_str!("logout.rs")),
 ];
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::model::identity::{IdentityFacts, Naming};
+use crate::model::identity::IdentityFacts;
 use crate::model::user::{MOST_CLAIMS, Told};
 use crate::protocol::jose::Claims;
 
@@ -80,7 +80,6 @@ pub fn read(claims: &Claims) -> (IdentityFacts, Vec<String>) {
         tenant: pin(claims, "tid"),
         groups: groups(claims, &mut left_out),
         claims: further(claims, &mut left_out),
-        naming: Naming::Sub,
     };
     (facts, left_out)
 }

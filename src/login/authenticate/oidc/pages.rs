@@ -9,7 +9,7 @@ use crate::foundation::id::ConnectionId;
 use crate::login::authenticate::trial;
 use crate::login::counted::{Evidence, Heard};
 use crate::login::diagnosis::Diagnosis;
-use crate::login::flow::Journey;
+use crate::login::flow::{self, Again, Journey};
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, answer_in, authenticate, next};
 use crate::model::login::{Authenticated, Stage};
@@ -34,14 +34,30 @@ pub async fn callback(
         let language = Remembered::of(&visitor.headers, flow).language;
         visitor.ui_locales = language.map(|language| language.to_string());
     }
-    let (params, mut journey) = match taken(&visitor, &query).await {
+    let (params, journey) = match taken(&visitor, &query).await {
         Ok(found) => found,
-        Err(stop) => return answer_in(&visitor, &flow, Err(stop)).await,
+        Err(stop) => {
+            let again = Again { browser: Some(&browser), brought: Some(&query), pressed: None };
+            return answer_in(&visitor, &flow, Err(stop), again).await;
+        }
     };
+    let (asking, of) = (visitor.clone(), journey.with_what_came());
+    flow::once(&asking, of, taken_up(visitor, browser, journey, connection, params)).await
+}
+
+/// What comes of an answer that is used up now.
+async fn taken_up(
+    visitor: Visitor,
+    browser: Session,
+    mut journey: Journey,
+    connection: String,
+    params: Params,
+) -> Response {
     let mut said = returned::Said::default();
     match complete(&visitor, &browser, &journey, &connection, &params, &mut said).await {
         Ok(authenticated) => {
             journey.login.stage = Stage::Authenticated(authenticated);
+            journey.signed_in(&visitor, &browser).await;
             next::proceed_at_home(&visitor, &browser, journey).await
         }
         Err(Stop::Refused(Refusal::IdpRefused(why))) if journey.login.asked.prompt.none && asks(&why) => {
@@ -99,7 +115,7 @@ async fn taken(visitor: &Visitor, query: &str) -> Result<(Params, Journey), Stop
     let journey = Journey::find(visitor, flow).await?;
     // Only the state that was sent takes the flow; a guess leaves it to its owner.
     journey.login.awaits_state(state).map_err(|_| Refusal::FlowExpired)?;
-    Ok((params, journey.used(visitor).await?))
+    Ok((params, journey.used(visitor, query).await?))
 }
 
 async fn complete(

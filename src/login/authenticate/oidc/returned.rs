@@ -25,6 +25,7 @@ use crate::login::counted::Heard;
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, authenticate};
 use crate::model::connection::{OidcConnection, OidcSettings};
+use crate::model::identity::Naming;
 use crate::model::login::{AwaitedOidc, Away, Proof};
 use crate::model::session::{Assurance, UpstreamName, UpstreamSession};
 use crate::model::user::Profile;
@@ -149,6 +150,7 @@ async fn ask(
         session_until: None,
         single_use: None,
         facts,
+        naming: Naming::Sub,
         upstream_session: Some(upstream_session(claims, &subject)?),
         left_out,
         subject,

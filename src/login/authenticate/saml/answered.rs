@@ -17,6 +17,7 @@ use crate::model::user::Profile;
 use crate::protocol::saml::assertion::{Assertion, NameId};
 use crate::protocol::saml::message::MAX_ID;
 use crate::protocol::saml::names::name_id;
+use crate::protocol::saml::redact::hidden;
 use crate::protocol::saml::signature::Verified;
 
 /// Turns a verified assertion into a proof. `sp`: our entity id to its provider. `away`: what it answers; nothing, if
@@ -52,7 +53,8 @@ pub fn proof(
         named_by,
         // It is the organization's own directory that says so; the domain rule decides whether it may.
         vouched: true,
-        facts: IdentityFacts { naming: read.naming(), ..facts(&profile) },
+        facts: facts(&profile),
+        naming: read.naming(),
         profile,
         assurance: read.assurance(),
         authenticated_at,
@@ -107,6 +109,33 @@ fn is_name(text: &str) -> bool {
     text.chars().count() <= MAX_ID && text.trim() == text && !text.contains(char::is_control)
 }
 
+/// Values of an attribute that had to be others.
+fn unlike(found: &[&str], wanted: &[String]) -> String {
+    if found.is_empty() {
+        return "no such attribute".to_owned();
+    }
+    let all: Vec<_> = found.iter().map(|value| hidden(value)).collect();
+    let is_like = |value: &&str| wanted.iter().any(|wanted| wanted.trim().eq_ignore_ascii_case(value.trim()));
+    let like = if found.iter().any(is_like) { "; one differs in case or white space alone" } else { "" };
+    format!("{}{like}", all.join(", "))
+}
+
+/// Addresses of which nobody knows which one it is, or that are none. Those of one domain are no stranger's (threats C01),
+/// and still too many.
+fn several(found: &[&str], read: &[Option<Email>]) -> Diagnosis {
+    let domains: Option<Vec<_>> = read.iter().map(|email| email.as_ref().map(Email::domain)).collect();
+    let is_of_one = domains.is_some_and(|domains| domains.windows(2).all(|pair| pair[0] == pair[1]));
+    let all: Vec<_> = found.iter().map(|value| hidden(value.trim())).collect();
+    match is_of_one {
+        true => {
+            let expected = "one email address: have the provider send the primary one alone, or map `email` to an \
+                            attribute that has one value";
+            Diagnosis::new(Refusal::AssertionRefused("email_ambiguous"), expected, all.join(", "))
+        }
+        false => Diagnosis::new(Refusal::EmailDomainNotAllowed, "one email address", all.join(", ")),
+    }
+}
+
 struct Reading<'a> {
     connection: SamlConnection<'a>,
     sp: &'a str,
@@ -142,11 +171,8 @@ impl Reading<'_> {
             let found = self.attributes.values(name);
             if !found.iter().any(|value| wanted.iter().any(|wanted| wanted == value)) {
                 let expected = format!("{name} to be one of: {}", wanted.join(", "));
-                return Err(Diagnosis::new(
-                    Refusal::AssertionRefused("required_attribute"),
-                    expected,
-                    if found.is_empty() { "no such attribute".to_owned() } else { found.join(", ") },
-                ));
+                let refusal = Refusal::AssertionRefused("required_attribute");
+                return Err(Diagnosis::new(refusal, expected, unlike(&found, wanted)));
             }
         }
         Ok(())
@@ -253,7 +279,8 @@ impl Reading<'_> {
     }
 
     /// The address, and the one that the NameID is, if it is another: both must be within the connection's domains. All
-    /// that is mapped to the address must say the same one (threats C01).
+    /// that is mapped to the address must say the same one (threats C01): places and invitations wait for addresses, and of
+    /// several the provider has not said which one is the person's.
     fn addresses(&self) -> Result<(Option<Email>, Option<Email>), Diagnosis> {
         let named = self.name_as_address()?;
         let mapping = &self.connection.saml.attributes.email;
@@ -269,9 +296,7 @@ impl Reading<'_> {
             [one] => one.take(),
             _ => None,
         };
-        let mapped = mapped.ok_or_else(|| {
-            Diagnosis::new(Refusal::EmailDomainNotAllowed, "one email address", found.join(", "))
-        })?;
+        let mapped = mapped.ok_or_else(|| several(&found, &read))?;
         let named = named.filter(|named| *named != mapped);
         Ok((Some(mapped), named))
     }
@@ -300,7 +325,7 @@ impl Reading<'_> {
         }
         Email::parse(&name.value).map(Some).map_err(|_| {
             let expected = "a NameID that is an email address, or one without @ or of the format persistent";
-            Diagnosis::new(Refusal::EmailDomainNotAllowed, expected, name.value.clone())
+            Diagnosis::new(Refusal::EmailDomainNotAllowed, expected, hidden(&name.value))
         })
     }
 }

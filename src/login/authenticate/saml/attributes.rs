@@ -16,6 +16,8 @@ const LONGEST: usize = 1_024;
 const MOST_CLAIMED: usize = 4 * 1_024;
 /// Bytes of all groups.
 const MOST_GROUPED: usize = 16 * 1_024;
+/// In whose place Entra says where somebody's groups are, if there are more than 150.
+const GROUPS_ELSEWHERE: &str = "http://schemas.microsoft.com/claims/groups.link";
 /// Lines of what was left out.
 const MOST_TOLD: usize = 20;
 
@@ -59,6 +61,9 @@ impl<'a> Attributes<'a> {
             groups: read.many("groups", &mapping.groups, &mut { MOST_GROUPED }),
             claims: read.claims(mapping),
         };
+        if !mapping.groups.is_empty() && !self.named(GROUPS_ELSEWHERE).is_empty() {
+            read.leave_out("groups", "too many for the provider to say");
+        }
         read.left_out.truncate(MOST_TOLD);
         (profile, read.left_out)
     }
@@ -249,6 +254,20 @@ mod tests {
             "two: several values for a claim of one; claim_lists tells them all",
         ];
         assert_eq!(left_out, told);
+    }
+
+    #[test]
+    fn s3_34_groups_that_are_elsewhere_are_told_of() {
+        let link = "https://graph.windows.net/t/users/u/getMemberObjects";
+        let elsewhere = [attribute(GROUPS_ELSEWHERE, &[link])];
+        let (profile, left_out) = Attributes(&elsewhere).profile(&mapping(&[], &[]));
+        assert_eq!(
+            (profile.groups.len(), left_out.as_slice()),
+            (0, &["groups: too many for the provider to say".to_owned()][..])
+        );
+        // Whoever reads no groups misses none.
+        let none = AttributeMapping { groups: Vec::new(), ..mapping(&[], &[]) };
+        assert!(Attributes(&elsewhere).profile(&none).1.is_empty());
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::login::authenticate::trial;
 use crate::login::counted::{Evidence, Heard};
 use crate::login::diagnosis::Diagnosis;
 use crate::login::doorstep::{self, Came, Serves, Standing, Told, stop};
-use crate::login::flow::{self, Journey};
+use crate::login::flow::{self, Again, Journey};
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, answer, answer_in, authenticate, next};
 use crate::model::connection::{Connection, SamlConnection};
@@ -36,7 +36,8 @@ use crate::web::templates::Href;
 use crate::web::visitor::Visitor;
 
 /// Encrypted answers that are refused: of those to one request in all, and of those of one network to requests of ours and
-/// to none, in a minute. Then no more are opened. Answers that are good cost nobody anything, and whoever makes any up
+/// to none, in a minute. Then no more are opened, but the first to each request of ours, of which a network has so many
+/// only. Answers that are good cost nobody anything, and whoever makes any up
 /// takes nothing from those who were sent away from here.
 const REFUSED_OF_A_FLOW: u64 = 6;
 const REFUSED_OF_AWAITED: u64 = 300;
@@ -90,7 +91,17 @@ pub async fn consume(mut visitor: Visitor, Path(connection): Path<String>, carri
     };
     let standing = flow.map_or(Standing::Stranger, |flow| Standing::Answer(flow.to_string()));
     let action = "login.refused";
-    let came = Came { visitor: &visitor, connection: &connection, action, xml, awaited, standing, again };
+    let came = Came {
+        visitor: &visitor,
+        connection: &connection,
+        action,
+        xml,
+        awaited,
+        standing,
+        again,
+        goes_on: false,
+    };
+    let (waiting, sent) = (login.clone(), claimed.and_then(Login::of_request));
     let outcome = match &read {
         Ok((xml, document)) => {
             let (params, document, login) = (&params, document.as_ref(), login.as_ref());
@@ -98,8 +109,12 @@ pub async fn consume(mut visitor: Visitor, Path(connection): Path<String>, carri
         }
         Err(diagnosis) => Err(Diagnosis::clone(diagnosis).into()),
     };
+    let message = params.get("SAMLResponse").ok().flatten().unwrap_or_default();
     match (outcome, login.filter(|login| login.asked.prompt.none)) {
-        (Ok(onward), _) => onward.reply(),
+        (Ok(onward), _) => match &waiting {
+            Some(login) => flow::led(&visitor, login, message, onward.reply()).await,
+            None => onward.reply(),
+        },
         // Nobody looks at a page: the flow itself tells the application.
         (Err(told), Some(silent)) => {
             // That the provider would have to ask is no failure of the connection, and anybody can say it: it is told apart.
@@ -107,7 +122,17 @@ pub async fn consume(mut visitor: Visitor, Path(connection): Path<String>, carri
             Came { action, ..came }.turned_away(told).await;
             reply::see_other(&visitor.path(&format!("/login/{}", silent.id)))
         }
-        (Err(told), None) => came.turned_away(told).await,
+        (Err(told), None) => {
+            // A page that is loaded again posts once more what is on its way by then.
+            let led = match sent.filter(|_| is_too_late(&told)) {
+                Some(flow) => flow::led_before(&visitor, flow, message).await,
+                None => None,
+            };
+            match led.and_then(|led| Href::parse(&led)) {
+                Some(led) => Came { again: Some(led), goes_on: true, ..came }.turned_away(told).await,
+                None => came.turned_away(told).await,
+            }
+        }
     }
 }
 
@@ -167,6 +192,11 @@ fn flow_of(params: &Params, claimed: Option<&str>) -> Option<FlowId> {
 /// The provider was told not to ask anybody, and could not do without.
 fn is_login_required(told: &Told) -> bool {
     matches!(told, Told::Diagnosis(diagnosis) if diagnosis.refusal == Refusal::LoginRequired)
+}
+
+/// Whether no request waits for it, or not any more.
+fn is_too_late(told: &Told) -> bool {
+    matches!(told, Told::Diagnosis(diagnosis) if diagnosis.is_of(Check::InResponseTo))
 }
 
 /// An answer as it came.
@@ -288,16 +318,18 @@ impl Answered<'_> {
         let at = format!("{} {}", self.connection.id, self.visitor.network());
         let counters = match self.login {
             Some(login) => vec![
-                (format!("decrypt awaited {at}"), REFUSED_OF_AWAITED, MINUTE),
                 (format!("decrypt {}", login.id), REFUSED_OF_A_FLOW, flow::time_left(self.visitor, login)),
+                (format!("decrypt awaited {at}"), REFUSED_OF_AWAITED, MINUTE),
             ],
             None => vec![(format!("decrypt {at}"), REFUSED_OF_UNASKED, MINUTE)],
         };
         let mut reserved = Vec::new();
-        let mut is_over = false;
+        let (mut is_over, mut is_first) = (false, false);
         for (key, most, window) in &counters {
             let ephemeral = &self.visitor.broker().ephemeral;
-            is_over |= ephemeral.count(Kind::RateCounter, key, *window).await.map_err(stop)? > *most;
+            let tries = ephemeral.count(Kind::RateCounter, key, *window).await.map_err(stop)?;
+            is_over |= tries > *most && !is_first;
+            is_first = self.login.is_some() && reserved.is_empty() && tries == 1;
             reserved.push(key);
             if is_over {
                 break;
@@ -451,21 +483,30 @@ pub async fn returned(
     Path(flow): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Response {
-    let (mut journey, proof) = match taken(&visitor, &flow, query.as_deref()).await {
+    let (journey, proof) = match taken(&visitor, &flow, query.as_deref()).await {
         Ok(found) => found,
-        Err(stop) => return answer_in(&visitor, &flow, Err(stop)).await,
+        Err(stop) => {
+            let again = Again { browser: Some(&browser), brought: query.as_deref(), pressed: None };
+            return answer_in(&visitor, &flow, Err(stop), again).await;
+        }
     };
-    let found = said(&proof);
+    let (asking, of) = (visitor.clone(), journey.with_what_came());
+    flow::once(&asking, of, taken_up(visitor, browser, journey, proof)).await
+}
+
+/// What comes of an answer that is used up now.
+async fn taken_up(visitor: Visitor, browser: Session, mut journey: Journey, proof: Proof) -> Response {
+    let said = Said::of(&proof);
     let (of, heard) = ((proof.connection, proof.version), Heard::Person(proof.subject.clone()));
     match authenticate::pages::complete(&visitor, &browser, proof, Some(&journey.login.asked)).await {
         Ok(session) => {
             journey.login.stage = Stage::Authenticated(Authenticated { session });
+            journey.signed_in(&visitor, &browser).await;
             next::proceed_at_home(&visitor, &browser, journey).await
         }
         Err(Stop::Refused(refusal)) => {
             let evidence = Evidence::of(&visitor, of, &refusal, &heard);
-            let wanted = refusal.wanted();
-            let diagnosis = Diagnosis::new(refusal, wanted, found).showing(evidence);
+            let diagnosis = said.refused(refusal).showing(evidence);
             next::diagnosed(&visitor, journey, &diagnosis).await
         }
         Err(Stop::Failed(fault)) => {
@@ -476,13 +517,30 @@ pub async fn returned(
 }
 
 /// What was asserted, as far as the administrator needs it to mend what the rules of the house refuse.
-pub(super) fn said(proof: &Proof) -> String {
-    let domain =
-        |email: &Option<Email>| email.as_ref().map(|email| format!("an address at {}", email.domain()));
-    match (domain(&proof.email), domain(&proof.named_by)) {
-        (None, None) => "no email address".to_owned(),
-        (mapped, None) => mapped.unwrap_or_default(),
-        (mapped, Some(named)) => format!("{}; as NameID, {named}", mapped.unwrap_or_default()),
+pub(super) struct Said {
+    addresses: String,
+    naming: String,
+}
+
+impl Said {
+    pub fn of(proof: &Proof) -> Self {
+        let domain =
+            |email: &Option<Email>| email.as_ref().map(|email| format!("an address at {}", email.domain()));
+        let addresses = match (domain(&proof.email), domain(&proof.named_by)) {
+            (None, None) => "no email address".to_owned(),
+            (mapped, None) => mapped.unwrap_or_default(),
+            (mapped, Some(named)) => format!("{}; as NameID, {named}", mapped.unwrap_or_default()),
+        };
+        Self { addresses, naming: proof.naming.to_string() }
+    }
+
+    pub fn refused(self, refusal: Refusal) -> Diagnosis {
+        let wanted = refusal.wanted();
+        let found = match refusal {
+            Refusal::AssertionRefused("subject_kind") => self.naming,
+            _ => self.addresses,
+        };
+        Diagnosis::new(refusal, wanted, found)
     }
 }
 
@@ -508,7 +566,7 @@ async fn taken(visitor: &Visitor, flow: &str, query: Option<&str>) -> Result<(Jo
     if !is_for(&found) {
         return Err(Refusal::FlowExpired.into());
     }
-    let journey = found.used(visitor).await?;
+    let journey = found.used(visitor, query.unwrap_or_default()).await?;
     let proof = take(visitor, &ticket).await?.for_flow(journey.login.id).ok_or(Refusal::FlowExpired)?;
     Ok((journey, proof))
 }

@@ -11,7 +11,7 @@ use http::header;
 use tower_sessions::Session;
 
 use super::answered;
-use super::pages::{keep, said, take, ticket};
+use super::pages::{Said, keep, take, ticket};
 use crate::foundation::clock::Moment;
 use crate::foundation::email::Email;
 use crate::foundation::secret::Digest;
@@ -98,9 +98,7 @@ pub async fn led(
         let mut db = &visitor.broker().db;
         let rule = authenticate::domain_rule(&mut db, visitor.project.id, by, &proof).await;
         if rule.map_err(stop)?.is_none() {
-            let refusal = Refusal::EmailDomainNotAllowed;
-            let wanted = refusal.wanted();
-            return Err(Diagnosis::new(refusal, wanted, said(&proof)).into());
+            return Err(Said::of(&proof).refused(Refusal::EmailDomainNotAllowed).into());
         }
         return Ok(Onward::to(visitor, &application, connection, proof.email.as_ref()));
     }
@@ -156,10 +154,10 @@ pub async fn accept(
     let email = proof.email.clone();
     // Who is signed in stays signed in: any site may have led this browser here, with an answer for somebody else.
     if !is_signed_in(visitor, browser).await? {
-        let found = said(&proof);
+        let said = Said::of(&proof);
         match authenticate::pages::complete(visitor, browser, proof, None).await {
             Err(Stop::Refused(refusal)) => {
-                let diagnosis = Diagnosis::new(refusal.clone(), refusal.wanted(), found);
+                let diagnosis = said.refused(refusal.clone());
                 let event = diagnosis.tell(refused(visitor, "login.refused", &refusal), &connection, None);
                 let again = Href::parse(&login_begun(visitor, &application, email.as_ref()));
                 let ways = Ways { again, ..Ways::default() };

@@ -182,7 +182,7 @@ async fn as_tried(
     }
     let found = connection_versions::by_number(db, id, version).await?;
     let draft = found.filter(|found| found.state == VersionState::Draft);
-    Ok(draft.map(|draft| Connection { settings: draft.settings, secret: draft.secret, version, ..live }))
+    Ok(draft.map(|draft| draft.of_connection(live)))
 }
 
 /// Writes down how it ended, once. False: it had ended, or its time was over.

@@ -22,13 +22,14 @@ pub(super) fn refusal(facts: &Facts) -> Option<Refusal> {
 type Check = fn(&Facts) -> Result<(), Refusal>;
 
 /// The list. Its order is the order in which an application is told.
-const CHECKS: [Check; 11] = [
+const CHECKS: [Check; 12] = [
     project_and_application_are_enabled,
     user_is_active,
     session_is_alive,
     organization_is_resolved,
     organization_is_active,
     membership_or_delegation_is_active,
+    organizations_were_active_since,
     application_is_allowed,
     device_is_allowed,
     sign_in_policy_is_met,
@@ -72,17 +73,25 @@ fn organization_is_resolved(facts: &Facts) -> Result<(), Refusal> {
         }
         (Context::Personal, Some(OrganizationUsage::Require)) => Err(Refusal::NoOrganization),
         (Context::Personal, _) => Ok(()),
-        (_, Some(OrganizationUsage::Deny)) => Err(Refusal::OrganizationNotAllowed),
+        (_, Some(OrganizationUsage::Deny)) => Err(Refusal::OrganizationsNotUsed),
         _ => refuse_unless(facts.organization.is_some(), Refusal::OrganizationNotAllowed),
     }
 }
 
 fn organization_is_active(facts: &Facts) -> Result<(), Refusal> {
-    let fine = |organization: &Organization| {
-        let same = facts.epochs.is_none_or(|epochs| epochs.organization == Some(organization.epoch));
-        organization.is_active() && same
+    let fine = facts.organization.as_ref().is_none_or(Organization::is_active);
+    refuse_unless(fine, Refusal::OrganizationInactive)
+}
+
+/// What was given before an organization was deactivated is over for good (S0-30), the home's as well.
+fn organizations_were_active_since(facts: &Facts) -> Result<(), Refusal> {
+    let Some(epochs) = facts.epochs else { return Ok(()) };
+    let same = |organization: Option<&Organization>, epoch: Option<i64>| {
+        organization.is_none_or(|organization| epoch == Some(organization.epoch))
     };
-    refuse_unless(facts.organization.as_ref().is_none_or(fine), Refusal::OrganizationInactive)
+    let both =
+        same(facts.organization.as_ref(), epochs.organization) && same(facts.home.as_ref(), epochs.home);
+    refuse_unless(both, Refusal::OrganizationWasInactive)
 }
 
 fn membership_or_delegation_is_active(facts: &Facts) -> Result<(), Refusal> {
@@ -107,9 +116,6 @@ fn membership_or_delegation_is_active(facts: &Facts) -> Result<(), Refusal> {
 /// organization, and one of those it names.
 fn delegates(facts: &Facts, target: OrganizationId) -> bool {
     let (Some(delegation), Some(user)) = (&facts.delegation, &facts.user) else { return false };
-    let home_is_active = |home: &Organization| {
-        home.is_active() && facts.epochs.is_none_or(|epochs| epochs.home == Some(home.epoch))
-    };
     let own = facts.home_membership.as_ref().is_some_and(|membership| {
         membership.status == MembershipStatus::Active
             && matches!(membership.kind, MembershipKind::Home | MembershipKind::Member)
@@ -120,13 +126,18 @@ fn delegates(facts: &Facts, target: OrganizationId) -> bool {
     delegation.target == target
         && delegation.is_in_force(facts.now)
         && delegation.settings.means(user.proved_email())
-        && facts.home.as_ref().is_some_and(home_is_active)
+        && facts.home.as_ref().is_some_and(Organization::is_active)
         && own
         && !unwanted
 }
 
+/// Where nobody signs in, nobody is asked: an organization's own application works by itself for that one alone, whomever
+/// of others the operator lets it ask (threats C22).
 fn application_is_allowed(facts: &Facts) -> Result<(), Refusal> {
-    refuse_unless(facts.is_listed, Refusal::ApplicationNotAllowed)
+    let owner = facts.application.as_ref().and_then(|application| application.organization_id);
+    let organization = facts.organization.as_ref().map(|organization| organization.id);
+    let own = owner.is_none() || owner == organization;
+    refuse_unless(facts.is_listed && (own || !facts.is_machine), Refusal::ApplicationNotAllowed)
 }
 
 /// People are talked into letting strangers' devices in, so whoever answers for them says that they may: whom they act for,

@@ -6,7 +6,7 @@ use super::Request;
 use crate::foundation::clock::Moment;
 use crate::model::application::Application;
 use crate::model::connection::Connection;
-use crate::model::consent::{self, Telling, Terms};
+use crate::model::consent::{self, Telling};
 use crate::model::delegation::Delegation;
 use crate::model::grant::Epochs;
 use crate::model::identity::IdentityFacts;
@@ -128,16 +128,17 @@ async fn is_allowed(tx: &mut Tx<'_>, request: &Request, facts: &Facts) -> Result
             let Some(allowed) = consents::allowed(tx, user.id, application.id).await? else {
                 return Ok(false);
             };
-            Ok(allowed.covers(&Telling {
-                terms: &Terms::of(application),
-                place: request.place.as_deref(),
+            let telling = Telling {
+                audiences: &application.settings.audiences,
+                place: request.place.as_ref(),
                 // At our own doors they are not the application's, and nobody was asked for them.
                 scopes: &match request.is_for_us {
                     true => Vec::new(),
                     false => consent::wanted(&facts.scopes, &request.claims),
                 },
                 organization: request.context.organization(),
-            }))
+            };
+            Ok(allowed.covers(&application.display_name, &telling))
         }
         _ => Ok(true),
     }

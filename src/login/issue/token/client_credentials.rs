@@ -8,7 +8,7 @@ use super::signing::sign_access_token;
 use super::{Denied, Lifetimes, NoTokens, not_for_this_organization};
 use crate::audit;
 use crate::foundation::clock::Moment;
-use crate::foundation::id::{GrantId, RequestId};
+use crate::foundation::id::{GrantId, OrganizationId, RequestId};
 use crate::foundation::random::Random;
 use crate::login::Stop;
 use crate::login::issue::claims;
@@ -20,6 +20,7 @@ use crate::model::login::OrganizationAsked;
 use crate::model::machine_grant::MachineGrant;
 use crate::protocol::oauth::confirmation::Confirmation;
 use crate::protocol::oauth::error::OAuthError;
+use crate::protocol::oauth::organization::NamedOrganization;
 use crate::protocol::oauth::token::{ClientCredentialsRequest, TokenAnswer};
 use crate::protocol::oauth::{resource, scope};
 use crate::store::durable::engine::{StoreError, Tx};
@@ -56,7 +57,7 @@ async fn issued(
         random: broker.random.clone(),
         now: broker.now(),
         tag: visitor.request,
-        organization: organization(visitor, &request, &scopes).await?,
+        organization: organization(&application, &request, &scopes)?,
         lifetime: Duration::from_secs(Lifetimes::of(visitor, &application.settings).access_token),
         scopes,
         bound: application.settings.binding(&proved),
@@ -92,19 +93,20 @@ fn scopes(application: &Application, wanted: &[String]) -> Result<Vec<String>, R
     Ok(granted)
 }
 
-/// The organization that the parameter and the scopes agree on.
-async fn organization(
-    visitor: &Visitor,
+/// The organization that the parameter and the scopes agree on. An organization's own application works for that one and for
+/// no other, so that it needs to name none; one of the project's own that wants one says which.
+fn organization(
+    application: &Application,
     request: &ClientCredentialsRequest,
     scopes: &[String],
-) -> Result<Option<String>, Stop> {
-    let names = OrganizationAsked::names(scopes, request.organization.as_deref());
-    let is_one = organizations::are_one(&mut &visitor.broker().db, visitor.project.id, &names).await?;
-    let asked = OrganizationAsked::of(scopes, request.organization.as_deref(), is_one);
-    match asked.map_err(Refusal::Protocol)? {
-        OrganizationAsked::Named(name) => Ok(Some(name)),
-        OrganizationAsked::Unsaid => Ok(None),
-        OrganizationAsked::One | OrganizationAsked::All => Err(Refusal::NoOrganization.into()),
+) -> Result<Option<NamedOrganization>, Refusal> {
+    let asked = OrganizationAsked::of(scopes, request.organization.as_ref());
+    let own = application.organization_id.map(|id| NamedOrganization::one(id.to_string()));
+    match (asked.map_err(Refusal::Protocol)?, own) {
+        (OrganizationAsked::Named(named), _) => Ok(Some(named)),
+        (OrganizationAsked::Unsaid | OrganizationAsked::One, Some(own)) => Ok(Some(own)),
+        (OrganizationAsked::Unsaid, None) => Ok(None),
+        (OrganizationAsked::One | OrganizationAsked::All, _) => Err(Refusal::NoOrganization),
     }
 }
 
@@ -118,7 +120,7 @@ struct Asking {
     scopes: Vec<String>,
     /// For which audiences it is; empty: for all that the application has.
     resources: Vec<String>,
-    organization: Option<String>,
+    organization: Option<NamedOrganization>,
     bound: Confirmation,
 }
 
@@ -127,18 +129,11 @@ type Issued = Result<(MachineGrant, MachineMinted), Refusal>;
 impl Asking {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Issued, StoreError> {
         let (project, application, now) = (self.application.project_id, self.application.id, self.now);
-        let organization = match &self.organization {
-            None => None,
-            Some(name) => match organizations::named(tx, project, name).await? {
-                None => return Ok(Err(Refusal::OrganizationNotAllowed)),
-                Some(found) => Some(found.id),
-            },
-        };
-        let request = MachineRequest { project, application, organization, now, epoch: None };
-        let minted = match mint::run_for_machine(tx, &request).await? {
+        let minted = match self.minted(tx).await? {
             Ok(minted) => minted,
             Err(refusal) => return Ok(Err(refusal)),
         };
+        let organization = minted.organization.as_ref().map(|found| found.id);
         let grant = MachineGrant {
             id: GrantId::new(&self.random, now),
             project_id: project,
@@ -157,6 +152,35 @@ impl Asking {
             .with("grant_type", "client_credentials");
         audit::record(tx, &self.random, now, &event).await?;
         Ok(Ok((grant, minted)))
+    }
+
+    /// What is named in two ways is compared by who may work for one of the two, as it is for people.
+    async fn minted(&self, tx: &mut Tx<'_>) -> Result<Result<MachineMinted, Refusal>, StoreError> {
+        let Some(named) = &self.organization else { return self.minted_for(tx, None).await };
+        let mut refused = Refusal::OrganizationNotAllowed;
+        for text in named.texts() {
+            let found = organizations::named(tx, self.application.project_id, text).await?;
+            let Some(organization) = found else { continue };
+            match self.minted_for(tx, Some(organization.id)).await? {
+                Ok(minted) if text == named.name() && named.agrees_with(&organization.slug) => {
+                    return Ok(Ok(minted));
+                }
+                Ok(_) => return Ok(Err(Refusal::Protocol(NamedOrganization::disagreement()))),
+                Err(refusal) if text == named.name() => refused = refusal,
+                Err(_) => {}
+            }
+        }
+        Ok(Err(refused))
+    }
+
+    async fn minted_for(
+        &self,
+        tx: &mut Tx<'_>,
+        organization: Option<OrganizationId>,
+    ) -> Result<Result<MachineMinted, Refusal>, StoreError> {
+        let (project, application) = (self.application.project_id, self.application.id);
+        let request = MachineRequest { project, application, organization, now: self.now, epoch: None };
+        mint::run_for_machine(tx, &request).await
     }
 
     async fn sign(

@@ -5,6 +5,8 @@
 //! is exchanged by whoever proves to hold what it is bound to, for one that is bound to the same: so nobody is rid of that by
 //! an exchange (threats M06).
 
+mod presented;
+
 use std::sync::Arc;
 
 use super::signing::{Granted, Pen, sign};
@@ -14,7 +16,6 @@ use crate::foundation::clock::Moment;
 use crate::foundation::id::{GrantId, RequestId};
 use crate::foundation::random::Random;
 use crate::login::Stop;
-use crate::login::issue::held::{Found, Held, found};
 use crate::login::issue::mint::{self, ActingFor, MachineRequest};
 use crate::login::issue::minting;
 use crate::login::refusal::Refusal;
@@ -22,11 +23,11 @@ use crate::model::application::Application;
 use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::model::grant::{Exchanged, Grant, GrantRequest};
 use crate::model::login::Context;
-use crate::model::machine_grant::MachineGrant;
 use crate::protocol::jose::Claims;
 use crate::protocol::oauth::confirmation::Confirmation;
 use crate::protocol::oauth::error::OAuthError;
 use crate::protocol::oauth::exchange::Request;
+use crate::protocol::oauth::organization::NamedOrganization;
 use crate::protocol::oauth::scope;
 use crate::protocol::oauth::token::TokenAnswer;
 use crate::store::durable::engine::{Lock, StoreError, Tx};
@@ -34,6 +35,7 @@ use crate::store::durable::{applications, grants, machine_grants, organizations}
 use crate::web::holder::Shown;
 use crate::web::reply::Fault;
 use crate::web::visitor::Visitor;
+use presented::prepared;
 
 /// Actors of one token at most.
 const MOST_ACTORS: usize = 5;
@@ -93,7 +95,7 @@ pub async fn switching(
         subject_token: String::new(),
         actor_token: None,
         scopes: None,
-        organization: Some(organization.to_owned()),
+        organization: Some(NamedOrganization::one(organization)),
         targets: vec![("audience", audience.to_owned())],
     };
     let work = Exchanging {
@@ -147,82 +149,6 @@ fn invalid_target(why: &'static str) -> Refusal {
     Refusal::Protocol(OAuthError::invalid_target(why))
 }
 
-/// Reads what is presented: an access token of a person that is ours, and was given to this application or is for it.
-async fn prepared(
-    visitor: &Visitor,
-    application: Application,
-    request: Request,
-    proved: Confirmation,
-) -> Result<Exchanging, Stop> {
-    let broker = visitor.broker();
-    let now = broker.now();
-    let unknown = || unacceptable("subject_token is no access token that this application may exchange");
-    let found = self::found(visitor, &request.subject_token, now).await?.ok_or_else(unknown)?;
-    let is_for_it = found.is_for(&application);
-    let Found::Family(subject, Held::Access(token)) = found else { return Err(unknown().into()) };
-    let is_own = subject.application_id == application.id;
-    if !is_own && !is_for_it {
-        return Err(unknown().into());
-    }
-    let bound = if is_own {
-        held_by(&token, &proved).ok_or_else(|| {
-            unacceptable("subject_token is bound, and what it is bound to was not proved with this request")
-        })?
-    } else {
-        bound_anew(&token, &proved).ok_or_else(|| {
-            unacceptable(
-                "subject_token is bound: prove a key or certificate to which the new one is to be bound",
-            )
-        })?
-    };
-    let actor = actor(visitor, &application, (request.actor_token.as_deref(), &proved), now).await?;
-    let lifetime = Lifetimes::of(visitor, &application.settings).access_token;
-    let ends = token.exp().map_err(|_| unknown())?;
-    Ok(Exchanging {
-        random: broker.random.clone(),
-        now,
-        tag: visitor.request,
-        issuer: visitor.issuer(),
-        acts: !is_own || actor.is_some(),
-        actor,
-        expires_at: now.plus(std::time::Duration::from_secs(lifetime)).min(ends),
-        application,
-        subject: subject.id,
-        token,
-        bound,
-        proved,
-        request,
-    })
-}
-
-/// What the token is bound to, if whoever comes with it has proved to hold that.
-fn held_by(token: &Claims, proved: &Confirmation) -> Option<Confirmation> {
-    Confirmation::of(token).filter(|bound| bound.is_proved_by(proved))
-}
-
-/// Whoever is shown a bound token has not the key of who showed it, and binds what comes of it to their own.
-fn bound_anew(token: &Claims, proved: &Confirmation) -> Option<Confirmation> {
-    let bound = Confirmation::of(token)?;
-    if bound.is_empty() { Some(bound) } else { Some(proved.clone()).filter(|proved| !proved.is_empty()) }
-}
-
-/// Who asks is who acts. A token of theirs may say so once more, and nobody else's.
-async fn actor(
-    visitor: &Visitor,
-    application: &Application,
-    (token, proved): (Option<&str>, &Confirmation),
-    now: Moment,
-) -> Result<Option<GrantId>, Stop> {
-    let Some(token) = token else { return Ok(None) };
-    let own = |grant: &MachineGrant| grant.application_id == application.id && grant.revoked_at.is_none();
-    match found(visitor, token, now).await? {
-        Some(Found::Machine(grant, token)) if own(&grant) && held_by(&token, proved).is_some() => {
-            Ok(Some(grant.id))
-        }
-        _ => Err(unacceptable("actor_token is none of the application itself").into()),
-    }
-}
-
 /// One exchange, in one transaction.
 #[derive(Debug)]
 struct Exchanging {
@@ -259,8 +185,10 @@ impl Exchanging {
         };
         let stays = context == subject.context();
         // Whoever switches leaves an organization behind, and that is not asked any more, as by a refresh.
-        if (stays || self.acts) && mint::run(tx, &minting(&subject, self.now)).await?.is_err() {
-            return Ok(Err((Context::Personal, over())));
+        if (stays || self.acts)
+            && let Err(refusal) = mint::run(tx, &minting(&subject, self.now)).await?
+        {
+            return Ok(Err((Context::Personal, self.not_for(refusal))));
         }
         let made = self.scopes(&subject, context).and_then(|scopes| Ok((scopes, self.exchanged(&subject)?)));
         let (scopes, exchanged) = match made {
@@ -272,6 +200,8 @@ impl Exchanging {
             context,
             scopes,
             epochs: stays.then_some(subject.epochs),
+            // Whoever acts for the person leads them nowhere.
+            place: subject.request.place.clone().filter(|_| !self.acts),
             ..minting(&subject, self.now)
         };
         let minted = match mint::run(tx, &request).await? {
@@ -296,6 +226,7 @@ impl Exchanging {
                 scopes: of_family,
                 login: subject.request.login.clone(),
                 on_device: subject.request.on_device,
+                place: request.place.clone(),
                 exchanged: Some(exchanged),
                 ..GrantRequest::default()
             },
@@ -353,14 +284,16 @@ impl Exchanging {
         tx: &mut Tx<'_>,
         subject: &Grant,
     ) -> Result<Result<Context, Refusal>, StoreError> {
-        let Some(name) = &self.request.organization else { return Ok(Ok(subject.context())) };
+        let Some(named) = &self.request.organization else { return Ok(Ok(subject.context())) };
         if self.acts || !actors(subject).is_empty() {
-            let named = organizations::named(tx, subject.project_id, name).await?;
-            let is_same = named.is_some_and(|named| subject.organization == Some(named.id));
+            let found = organizations::named(tx, subject.project_id, named.name()).await?;
+            let is_same = found.is_some_and(|found| {
+                subject.organization == Some(found.id) && named.agrees_with(&found.slug)
+            });
             let why = "organization: who acts for somebody stays in that of their token";
             return Ok(if is_same { Ok(subject.context()) } else { Err(invalid_target(why)) });
         }
-        Ok(choice(tx, subject, name, self.now).await?.map(|choice| {
+        Ok(choice(tx, &self.application, subject, (named, self.now)).await?.map(|choice| {
             let stays = subject.organization == Some(choice.organization);
             if stays { subject.context() } else { choice.context() }
         }))
@@ -389,6 +322,15 @@ impl Exchanging {
             all.retain(may);
         }
         Ok(if context == subject.context() { all } else { unnamed(&all) })
+    }
+
+    /// Why the token of the person is good for nothing. Its own application is told what it could do about it.
+    fn not_for(&self, refusal: Refusal) -> Refusal {
+        match refusal {
+            Refusal::NoOrganization if !self.acts => refusal,
+            Refusal::OrganizationsNotUsed if !self.acts => unacceptable(refusal.description()),
+            _ => over(),
+        }
     }
 
     /// Who acts, and for whom the token is to be.

@@ -19,17 +19,18 @@ use crate::keys::keyring::Keyring;
 use crate::keys::refresh_tokens::Family;
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, note, note_claimed};
-use crate::model::application::{Application, ApplicationSettings, GrantType, OrganizationUsage};
+use crate::model::application::{Application, ApplicationSettings, GrantType};
 use crate::model::grant::{Grant, Refresh};
 use crate::model::login::Context;
 use crate::protocol::oauth::confirmation::Confirmation;
 use crate::protocol::oauth::error::OAuthError;
+use crate::protocol::oauth::organization::NamedOrganization;
 use crate::protocol::oauth::params::Params;
 use crate::protocol::oauth::scope;
 use crate::protocol::oauth::token::{TokenAnswer, TokenRequest, token_request};
 use crate::store::durable::choices::{self, Choice};
 use crate::store::durable::engine::{StoreError, Tx};
-use crate::store::durable::{memberships, organizations, users};
+use crate::store::durable::{applications, memberships, organizations, users};
 use crate::store::ephemeral::Kind;
 use crate::web::reply::Fault;
 use crate::web::visitor::Visitor;
@@ -56,6 +57,12 @@ impl From<Stop> for NoTokens {
     fn from(stop: Stop) -> Self {
         match stop {
             Stop::Refused(Refusal::Protocol(error)) => Self::Refused { error, login_url: None },
+            // What was presented is as good as before.
+            Stop::Refused(Refusal::TooManyRequests) => {
+                let error =
+                    OAuthError::temporarily_unavailable("too many requests for tokens: wait a minute");
+                Self::Refused { error, login_url: None }
+            }
             Stop::Refused(other) => {
                 Self::Refused { error: OAuthError::invalid_grant(other.description()), login_url: None }
             }
@@ -119,11 +126,8 @@ async fn asked(visitor: &Visitor, params: &Params) -> Result<Asked, Stop> {
         let why = format!("this application may not use {grant_type}");
         return Err(Refusal::Protocol(OAuthError::unauthorized_client(why)).into());
     }
-    // In the words of every other door at which it names one (4.6).
-    if application.settings.organization_usage == OrganizationUsage::Deny && names_organization(&request) {
-        let why = "this application does not use organizations";
-        return Err(Refusal::Protocol(OAuthError::invalid_request(why)).into());
-    }
+    let (is_named, scopes) = asks_for(&request);
+    application.settings.may_ask_for_organizations(is_named, scopes).map_err(Refusal::Protocol)?;
     if proof.is_none() && application.settings.sender.dpop_bound_access_tokens {
         let why = "the DPoP proof is missing: the tokens of this application are bound to a key";
         return Err(Refusal::Protocol(OAuthError::invalid_dpop_proof(why)).into());
@@ -148,13 +152,15 @@ fn binding_of_refresh(settings: &ApplicationSettings, proved: &Confirmation) -> 
     if settings.is_public() { settings.binding(proved) } else { Confirmation::default() }
 }
 
-fn names_organization(request: &TokenRequest) -> bool {
-    match request {
-        TokenRequest::Refresh(request) => request.organization.is_some(),
-        TokenRequest::ClientCredentials(request) => request.organization.is_some(),
-        TokenRequest::Exchange(request) => request.organization.is_some(),
-        TokenRequest::Code(_) | TokenRequest::Device(_) => false,
-    }
+/// Whether it names an organization, and its scopes, where they are not those of what was granted before.
+fn asks_for(request: &TokenRequest) -> (bool, &[String]) {
+    let (organization, scopes) = match request {
+        TokenRequest::Refresh(request) => (&request.organization, request.scopes.as_deref()),
+        TokenRequest::ClientCredentials(request) => (&request.organization, Some(request.scopes.as_slice())),
+        TokenRequest::Exchange(request) => (&request.organization, request.scopes.as_deref()),
+        TokenRequest::Code(_) | TokenRequest::Device(_) => (&None, None),
+    };
+    (organization.is_some(), scopes.unwrap_or_default())
 }
 
 fn grant_type(request: &TokenRequest) -> GrantType {
@@ -185,21 +191,30 @@ fn not_for_this_organization(refusal: &Refusal) -> Option<NoTokens> {
     Some(NoTokens::Refused { error, login_url: None })
 }
 
-/// How the person may act for the organization of this name; what does not exist reads like what is not theirs.
+/// How the person may act for the organization of this name; what does not exist reads like what is not theirs. What is named
+/// in two ways is compared as at the authorization endpoint: by whoever may act for one of the two by this application.
 async fn choice(
     tx: &mut Tx<'_>,
+    application: &Application,
     grant: &Grant,
-    name: &str,
-    now: Moment,
+    (named, now): (&NamedOrganization, Moment),
 ) -> Result<Result<Choice, Refusal>, StoreError> {
     let project = grant.project_id;
-    let organization = organizations::named(tx, project, name).await?;
-    let user = users::by_id(tx, project, grant.user_id).await?;
-    let (Some(organization), Some(user)) = (organization, user) else {
+    let Some(user) = users::by_id(tx, project, grant.user_id).await? else {
         return Ok(Err(Refusal::OrganizationNotAllowed));
     };
-    let choice = choices::to(tx, &user, organization.id, now).await?;
-    Ok(choice.ok_or(Refusal::OrganizationNotAllowed))
+    for text in named.texts() {
+        let Some(organization) = organizations::named(tx, project, text).await? else { continue };
+        let Some(choice) = choices::to(tx, &user, organization.id, now).await? else { continue };
+        if text == named.name() && named.agrees_with(&choice.slug) {
+            return Ok(Ok(choice));
+        }
+        let limited = application.settings.organizations_limited;
+        if !limited || applications::is_listed(tx, application.id, organization.id).await? {
+            return Ok(Err(Refusal::Protocol(NamedOrganization::disagreement())));
+        }
+    }
+    Ok(Err(Refusal::OrganizationNotAllowed))
 }
 
 /// What is told to who wanted to switch to an organization: what they could do about it, too. `context`: in which they may

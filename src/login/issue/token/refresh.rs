@@ -5,8 +5,12 @@
 //! With `organization=` the person switches: they get a family of its own for that organization, and keep the one that
 //! they had. Neither way gives more than the family was granted, but for what the person is in the other organization.
 
+mod theft;
+
 use std::sync::Arc;
 use std::time::Duration;
+
+use tokio::sync::OnceCell;
 
 use super::signing::{Granted, sign};
 use super::{
@@ -21,7 +25,7 @@ use crate::keys::keyring::Keyring;
 use crate::keys::refresh_tokens::{self, Family, Presented};
 use crate::login::Stop;
 use crate::login::issue::mint::Minted;
-use crate::login::issue::{mint, minting};
+use crate::login::issue::{MINUTE, mint, minting};
 use crate::login::refusal::Refusal;
 use crate::model::application::Application;
 use crate::model::audit_event::{AuditEvent, Outcome};
@@ -34,9 +38,11 @@ use crate::protocol::oauth::{resource, scope};
 use crate::store::durable::choices::Choice;
 use crate::store::durable::engine::{Lock, StoreError, Tx};
 use crate::store::durable::grants;
+use crate::store::ephemeral::{Ephemeral, Kind};
 use crate::telemetry::names;
 use crate::web::reply::Fault;
 use crate::web::visitor::Visitor;
+use theft::Theft;
 
 /// By how much less the end of what stays is not worth moving.
 const MOVED: Duration = Duration::from_secs(60);
@@ -55,6 +61,9 @@ pub async fn refresh(
     };
     let broker = visitor.broker();
     let work = Refreshing {
+        counter: broker.ephemeral.clone(),
+        counted: OnceCell::new(),
+        most: broker.config.login.flows_per_minute,
         keyring: broker.keyring.clone(),
         random: broker.random.clone(),
         now: broker.now(),
@@ -94,6 +103,10 @@ fn nothing_left() -> Refusal {
 
 /// One refresh, in one transaction.
 struct Refreshing {
+    counter: Ephemeral,
+    /// How many refreshes of the session this is within a minute, however often the transaction begins.
+    counted: OnceCell<u64>,
+    most: u64,
     keyring: Keyring,
     random: Random,
     now: Moment,
@@ -115,35 +128,6 @@ struct Found {
     grant: Grant,
     refresh: Refresh,
     family: Family,
-}
-
-/// By what it shows that a refresh token is in two hands.
-#[derive(Clone, Copy, Debug)]
-enum Theft {
-    Used,
-    ByAnother,
-    WithoutKey,
-}
-
-impl Theft {
-    /// For the audit trail.
-    const fn why(self) -> &'static str {
-        match self {
-            Self::Used => "used before",
-            Self::ByAnother => "presented by another application",
-            Self::WithoutKey => "presented without its key",
-        }
-    }
-
-    const fn told(self) -> &'static str {
-        match self {
-            Self::Used => "the refresh token was used before",
-            Self::ByAnother => "the refresh token was given to another application",
-            Self::WithoutKey => {
-                "the refresh token is bound to a key or a certificate that was not proved with this request: it is revoked"
-            }
-        }
-    }
 }
 
 impl Refreshing {
@@ -180,14 +164,28 @@ impl Refreshing {
         Ok(family.made(&self.presented).then_some(Found { grant, refresh, family }))
     }
 
+    /// Whether a session refreshes no more in a minute than it gets codes: each is an event that is never forgotten. Whoever
+    /// proves who it is answers for that itself.
+    async fn is_among_few(&self, grant: &Grant) -> Result<bool, Fault> {
+        if !self.application.settings.is_public() {
+            return Ok(true);
+        }
+        let key = format!("refreshes {}", grant.session_id);
+        let count = || self.counter.count(Kind::RateCounter, &key, MINUTE);
+        Ok(*self.counted.get_or_try_init(count).await? <= self.most)
+    }
+
     async fn newest(&self, tx: &mut Tx<'_>, found: Found) -> Result<Refreshed, Fault> {
+        if !self.is_among_few(&found.grant).await? {
+            return Ok(Err(self.unrecorded(Refusal::TooManyRequests)));
+        }
         let (scopes, resources) = match self.narrowed(&found.grant) {
             Ok(narrowed) => narrowed,
             Err(refusal) => return Ok(Err(self.unrecorded(refusal))),
         };
         let of = (scopes, resources);
         match &self.request.organization {
-            Some(name) => match choice(tx, &found.grant, name, self.now).await? {
+            Some(named) => match choice(tx, &self.application, &found.grant, (named, self.now)).await? {
                 Err(refusal) => Ok(Err(self.unrecorded(refusal))),
                 Ok(choice) if found.grant.organization != Some(choice.organization) => {
                     self.switched(tx, &found, &choice, of).await
@@ -256,6 +254,9 @@ impl Refreshing {
         if !grants::was_just_rotated(tx, id, self.presented.generation, since).await? {
             return Ok(Err(self.stolen(tx, &found.grant, Theft::Used).await?));
         }
+        if !self.is_among_few(&found.grant).await? {
+            return Ok(Err(self.unrecorded(Refusal::TooManyRequests)));
+        }
         if self.request.organization.is_some() {
             let used = invalid_grant("the refresh token was used: whoever switches needs its successor");
             return Ok(Err(self.unrecorded(used)));
@@ -303,6 +304,7 @@ impl Refreshing {
                 resources: old.request.resources.clone(),
                 login: old.request.login.clone(),
                 on_device: old.request.on_device,
+                place: old.request.place.clone(),
                 ..GrantRequest::default()
             },
             code_expires_at: self.now,
@@ -345,26 +347,6 @@ impl Refreshing {
             return Err(Refusal::Protocol(OAuthError::invalid_scope(why)));
         }
         Ok(granted.iter().filter(|one| wanted.contains(one)).cloned().collect())
-    }
-
-    /// Ends the family, and every one that was switched to or from, for nobody can tell the thief from the owner.
-    async fn stolen(&self, tx: &mut Tx<'_>, grant: &Grant, theft: Theft) -> Result<Denied, StoreError> {
-        let used = invalid_grant(theft.told());
-        if grants::revoke_of_origin(tx, grant.origin.unwrap_or(grant.id), self.now).await? == 0 {
-            return Ok(self.unrecorded(used));
-        }
-        names::login_refused(used.name());
-        names::family_ended("reused");
-        let event = AuditEvent::new(grant.project_id, "token.refresh_reused", Outcome::Refused)
-            .organization(grant.organization)
-            .subject(grant.id)
-            .request(Some(self.tag))
-            .reason(used.name())
-            .with("why", theft.why())
-            .with("application", self.application.id.to_string())
-            .with("user", grant.user_id.to_string());
-        audit::record(tx, &self.random, self.now, &event).await?;
-        Ok(Denied::Recorded(used))
     }
 
     async fn record(

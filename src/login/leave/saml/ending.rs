@@ -65,15 +65,21 @@ impl SignOut {
     /// Whether somebody may be meant who has come from there: who they are here, or whose session is over.
     async fn is_known(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
         let LogoutRequest { issuer, name_id, .. } = &self.request;
-        Ok(sessions::may_be_named_upstream(tx, self.connection, &name_id.value).await?
-            || identities::find(tx, self.connection, issuer, &name_id.lasting()).await?.is_some())
+        for name in name_id.spellings() {
+            if sessions::may_be_named_upstream(tx, self.connection, &name).await? {
+                return Ok(true);
+            }
+        }
+        Ok(identities::find(tx, self.connection, issuer, &name_id.lasting()).await?.is_some())
     }
 
     /// Those of the name; and, by their index alone, those that came without one.
     async fn meant(&self, tx: &mut Tx<'_>) -> Result<Vec<SessionId>, StoreError> {
         let LogoutRequest { name_id, session_indexes, .. } = &self.request;
-        let mut found =
-            sessions::named_upstream(tx, self.connection, &name_id.value, session_indexes).await?;
+        let mut found = Vec::new();
+        for name in name_id.spellings() {
+            found.extend(sessions::named_upstream(tx, self.connection, &name, session_indexes).await?);
+        }
         for index in session_indexes {
             found.extend(sessions::indexed_upstream(tx, self.connection, index, Whose::Nameless).await?);
         }
@@ -84,7 +90,9 @@ impl SignOut {
 
     async fn remember(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
         let LogoutRequest { issued, name_id, session_indexes, .. } = &self.request;
-        sessions::upstream_over(tx, self.connection, &name_id.value, session_indexes, *issued).await?;
+        for name in name_id.spellings() {
+            sessions::upstream_over(tx, self.connection, &name, session_indexes, *issued).await?;
+        }
         for index in session_indexes {
             sessions::nameless_over(tx, self.connection, index, *issued).await?;
         }

@@ -25,7 +25,7 @@ use crate::protocol::saml::binding::{Carried, MAX_ECHO, post};
 use crate::protocol::saml::logout::{self, LogoutRequest, LogoutResponse};
 use crate::protocol::saml::message::{self, Expected, Received};
 use crate::protocol::saml::names::status;
-use crate::protocol::saml::refused::Refused;
+use crate::protocol::saml::refused::{Refused, told};
 use crate::protocol::saml::signature::Verified;
 use crate::protocol::saml::status::Status;
 use crate::store::ephemeral::Kind;
@@ -317,7 +317,7 @@ impl Door<'_> {
             .request(Some(self.visitor.request))
             .reason("sign_out_incomplete")
             .with("connection", self.connection.id.to_string())
-            .with("status", status.shown());
+            .with("status", told(&status.shown()));
         let random = broker.random.clone();
         let written = broker.db.write(async move |tx| audit::record(tx, &random, now, &event).await);
         written.await.map_err(stop)

@@ -8,14 +8,14 @@ use tower_sessions::Session;
 
 use super::budget;
 use crate::login::flow::Journey;
-use crate::login::pages::Posted;
+use crate::login::pages::{Posted, about};
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, answer, next, note};
 use crate::model::application::Application;
 use crate::model::login::{Arrived, Beforehand, Stage};
 use crate::protocol::oauth::params::Params;
 use crate::web::reply;
-use crate::web::templates::{About, BeforehandPage, Page, Problem};
+use crate::web::templates::{BeforehandPage, Page, Problem};
 use crate::web::visitor::Visitor;
 
 /// Characters of a name.
@@ -66,29 +66,28 @@ async fn said(visitor: &Visitor, journey: &Journey, params: &Params) -> Result<S
 async fn again(visitor: &Visitor, mut journey: Journey, typed: &str) -> Result<Response, Stop> {
     let application = journey.application(visitor).await?.ok_or(Refusal::UnknownApplication)?;
     note(visitor, "login.refused", &Refusal::OrganizationNameInvalid, Some(application.id), None).await?;
-    let page = page(visitor, &application, &journey, Some(typed));
+    let page = page(visitor, &application, &journey, Some(typed)).await?;
     journey.keep(visitor, page).await
 }
 
 /// The page; `wrong`: what was typed and is no name.
-pub fn page(
+pub async fn page(
     visitor: &Visitor,
     application: &Application,
     journey: &Journey,
     wrong: Option<&str>,
-) -> Response {
-    let another = matches!(&journey.login.stage, Stage::Arrived(Arrived { another_account: true, .. }));
+) -> Result<Response, Stop> {
     let page = BeforehandPage {
         application: application.display_name.clone(),
-        about: About::of(application),
+        about: about(visitor, application).await?,
         action: journey.path(visitor, "/beforehand"),
         csrf: journey.login.csrf.clone(),
         problem: wrong.map(|_| Problem::OrganizationNameInvalid),
         organization: wrong.unwrap_or_default().to_owned(),
         cancel: journey.cancel(visitor),
-        another_account: (!another).then(|| journey.path(visitor, "/restart")),
+        another_account: Some(journey.path(visitor, "/restart")),
     };
     let status = if wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let locales = journey.login.asked.ui_locales.as_deref();
-    visitor.page(status, &Page::Beforehand(page), locales, &journey.form_targets(visitor))
+    Ok(visitor.page(status, &Page::Beforehand(page), locales, &journey.form_targets(visitor)))
 }

@@ -51,9 +51,14 @@ pub struct SamlBody {
                          "pingfederate", "onelogin"])
     )]
     pub preset: Option<SamlPreset>,
-    /// Read now, and again from time to time.
+    /// Read when it is given, and again from time to time. Where the same is known, what is known stays.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata_url: Option<String>,
+    /// Reads `metadata_url` now and believes what stands there, whoever wrote it: compare the certificates before that is
+    /// live.
+    #[serde(skip_serializing)]
+    #[schemars(extend("writeOnly" = true))]
+    pub read_metadata: Option<bool>,
     /// The document as a whole.
     #[serde(skip_serializing)]
     #[schemars(extend("writeOnly" = true))]
@@ -114,7 +119,7 @@ pub struct SamlBody {
     /// Further claims of one value, with the attributes that are tried in turn.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub claims: Option<Names>,
-    /// Further claims that are lists.
+    /// Further claims that are lists; usually, of `entra`, `app_roles`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub claim_lists: Option<Names>,
     /// Attributes that must have one of these values.
@@ -220,7 +225,8 @@ pub struct OwnKey {
     pub pem: Option<Secret>,
 }
 
-const OF_METADATA: [&str; 4] = ["metadata_url", "metadata_xml", "metadata_entity_id", "metadata_certificate"];
+const OF_METADATA: [&str; 5] =
+    ["metadata_url", "read_metadata", "metadata_xml", "metadata_entity_id", "metadata_certificate"];
 const TYPED: [&str; 6] = [
     "idp_entity_id",
     "idp_redirect_url",
@@ -248,6 +254,9 @@ pub fn undo_preset(base: &mut Map<String, Value>, saml: &SamlSettings) {
     let usual = json!(AttributesBody::of(&facts.attributes()));
     if let Some(attributes) = base.get_mut("attributes").and_then(Value::as_object_mut) {
         attributes.retain(|name, value| usual.get(name) != Some(value));
+    }
+    if saml.attributes.claim_lists == facts.attributes().claim_lists {
+        base.remove("claim_lists");
     }
     let request = &saml.request;
     let undone = [
@@ -341,6 +350,9 @@ impl SamlBody {
         {
             faults.refuse(format!("/required_attributes/{name}"), wanted::NEEDS_VALUE);
         }
+        for (pointer, text) in self.texts() {
+            faults.accept(pointer, wanted::xml_text(&text));
+        }
         let saml = SamlSettings {
             preset,
             idp: IdentityProvider::default(),
@@ -381,6 +393,38 @@ impl SamlBody {
         })
     }
 
+    /// All that a message is to say, or is asked for by.
+    fn texts(&self) -> Vec<(String, String)> {
+        let classes = self.authn_context.as_ref().map(|context| Texts::Many(context.classes.clone()));
+        let own = self.attributes.clone().unwrap_or_default();
+        let named = [
+            ("/scoping", self.scoping.clone().map(Texts::Many)),
+            ("/authn_context/classes", classes),
+            ("/subject_attribute", self.subject_attribute.clone().map(Texts::One)),
+            ("/attributes/email", own.email),
+            ("/attributes/name", own.name),
+            ("/attributes/given_name", own.given_name),
+            ("/attributes/family_name", own.family_name),
+            ("/attributes/groups", own.groups),
+            ("/attributes/locale", own.locale),
+        ];
+        let mut all = Vec::new();
+        for (pointer, texts) in named {
+            let texts = texts.iter().flat_map(Texts::list);
+            all.extend(texts.map(|text| (pointer.to_owned(), text)));
+        }
+        let tables = [("claims", &self.claims), ("claim_lists", &self.claim_lists)];
+        for (table, names) in tables.into_iter().chain([("required_attributes", &self.required_attributes)]) {
+            for (name, texts) in names.iter().flatten() {
+                let pointer = format!("/{table}/{name}");
+                all.extend(
+                    texts.list().into_iter().chain([name.clone()]).map(|text| (pointer.clone(), text)),
+                );
+            }
+        }
+        all
+    }
+
     fn described(&self, faults: &mut Faults) -> DescribedBy {
         let typed = self.typed(faults);
         let entity_id = self.metadata_entity_id.clone();
@@ -407,9 +451,13 @@ impl SamlBody {
                 }
             }
         }
+        let anew = self.read_metadata == Some(true);
+        if anew && self.metadata_url.is_none() {
+            faults.refuse("/read_metadata", "goes with metadata_url");
+        }
         match (&self.metadata_url, &self.metadata_xml, typed) {
             (Some(text), ..) => match faults.accept("/metadata_url", wanted::web_address(text)) {
-                Some(url) => DescribedBy::Address { url, entity_id, signer },
+                Some(url) => DescribedBy::Address { url, entity_id, signer, anew },
                 None => DescribedBy::Known,
             },
             (None, Some(text), _) => {
@@ -543,7 +591,10 @@ impl SamlBody {
             }
         }
         mapping.claims = lists(self.claims.as_ref());
-        mapping.claim_lists = lists(self.claim_lists.as_ref());
+        match &self.claim_lists {
+            Some(said) => mapping.claim_lists = lists(Some(said)),
+            None => mapping.claim_lists.retain(|name, _| !mapping.claims.contains_key(name)),
+        }
         mapping
     }
 }

@@ -128,7 +128,7 @@ impl Plan<'_, '_> {
         }
         let Some(settings) = self.settings(part, Some(&before)).await? else { return Ok(None) };
         let (fields, secret) = self.compared(part, &before, &settings);
-        let after = Connection { settings: settings.clone(), ..before.clone() };
+        let after = Connection { settings: settings.clone().into(), ..before.clone() };
         if fields.is_empty() {
             self.renew(&before, after).await?;
             return Ok(Some(id));
@@ -171,7 +171,7 @@ impl Plan<'_, '_> {
             _ => connection_versions::draft(self.tx, before.id).await?,
         };
         let Some(draft) = draft else { return Ok(live) };
-        let drafted = Connection { settings: draft.settings, secret: draft.secret, ..before.clone() };
+        let drafted = Connection { settings: draft.settings.into(), secret: draft.secret, ..before.clone() };
         Ok(self.compared(part, &drafted, settings))
     }
 
@@ -184,7 +184,7 @@ impl Plan<'_, '_> {
         let after = Connection {
             display_name: part.display_name.clone(),
             state: part.state,
-            settings: settings.clone(),
+            settings: settings.clone().into(),
             ..before.clone()
         };
         let mut fields = self.differs(&shown(before), &shown(&after));

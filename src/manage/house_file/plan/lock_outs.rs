@@ -82,7 +82,7 @@ fn named(file: &HouseFile) -> BTreeSet<String> {
 /// Whether it says something that counts in every organization.
 fn says_of_all(file: &HouseFile, project: &Project) -> bool {
     file.roles.iter().any(|part| part.organization.is_none())
-        || policy::shuts_a_method(project, &project::after(&file.project, project.clone()))
+        || policy::shuts_a_way(project, &project::after(&file.project, project.clone()))
 }
 
 /// What cannot be known is no fault of the file; what the store cannot tell is the store's.

@@ -15,7 +15,7 @@ use crate::manage::refused::Refused;
 use crate::model::membership::{Membership, MembershipKind, MembershipStatus};
 use crate::store::durable::engine::StoreError;
 use crate::store::durable::memberships::{self, Expected};
-use crate::store::durable::{domains, organizations, people};
+use crate::store::durable::{domains, organizations, people, users};
 
 impl Plan<'_, '_> {
     pub(super) async fn put_members(&mut self) -> Result<(), StoreError> {
@@ -126,10 +126,32 @@ async fn put(
     if let Some(Expected { used_by: Some(user), .. }) = before {
         return of_member(change, organization, user, (roles, kind)).await;
     }
+    if let Some(user) = who_is_in(change, organization, &email).await? {
+        // What was kept for them counts no more than the file does now.
+        memberships::take_place(change.tx, (organization, &email), user, change.keep.now).await?;
+        return of_member(change, organization, user, (roles, kind)).await;
+    }
     let after = Expected { organization_id: organization, email, kind, roles, used_by: None };
     room::expect(change, before.as_ref(), &after).await?;
     let shown = |one: &Expected| json!({"roles": one.roles, "kind": one.kind});
     Ok(Some((before.as_ref().map(shown), shown(&after))))
+}
+
+/// The member who has come by themselves, or was added, before anybody kept a place for this address: whose it is by the
+/// proof of the domain's present holder.
+async fn who_is_in(
+    change: &mut Change<'_, '_>,
+    organization: OrganizationId,
+    email: &Email,
+) -> Result<Option<UserId>, StoreError> {
+    let project = change.keep.project.id;
+    let Some(domain) = domains::held(change.tx, project, email.domain()).await? else { return Ok(None) };
+    let Some(id) = people::of_claim(change.tx, project, domain.id, email).await? else { return Ok(None) };
+    let user = users::by_id(change.tx, project, id).await?;
+    if user.is_none_or(|user| user.proved_email() != Some(email)) {
+        return Ok(None);
+    }
+    Ok(memberships::find(change.tx, organization, id).await?.map(|_| id))
 }
 
 async fn of_member(

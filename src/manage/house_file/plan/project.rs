@@ -78,7 +78,7 @@ async fn create(tx: &mut Tx<'_>, work: &Work, part: &ProjectPart) -> Result<(Pro
         id: ProjectId::new(&work.tools.random, now),
         slug: part.slug.value.clone(),
         display_name: part.slug.value.clone(),
-        settings: ProjectSettings::default(),
+        settings: ProjectSettings::default().into(),
         created_at: now,
         updated_at: now,
         disabled_at: None,

@@ -249,6 +249,7 @@ fn requests(keys: &mut Keys<'_>, has_keys: bool) -> AuthorizationSettings {
     let requests = AuthorizationSettings {
         require_pushed: keys.flag("require_pushed_authorization_requests", false),
         require_signed: keys.flag("require_signed_request_object", false),
+        require_pkce: keys.flag("require_pkce", false),
         request_uris,
         response_modes,
         response_algorithm: keys

@@ -1,7 +1,5 @@
 //! Values that several tables have.
 
-use std::collections::BTreeMap;
-
 use url::Url;
 
 use super::keys::{Keys, Reader};
@@ -76,22 +74,6 @@ pub fn roles(keys: &mut Keys<'_>, key: &str, default: &[&str]) -> Vec<Placed<Str
 /// Without their places.
 pub fn plain(list: Vec<Placed<String>>) -> Vec<String> {
     list.into_iter().map(|item| item.value).collect()
-}
-
-/// A text, or a list of texts, as a list.
-pub fn text_or_list(keys: &mut Keys<'_>, key: &str) -> Option<Vec<String>> {
-    let texts = match keys.text_or_list(key)? {
-        Ok(text) => vec![text.value],
-        Err(list) => list.into_iter().map(|item| item.value).collect(),
-    };
-    Some(texts)
-}
-
-/// Every key of a table with a text or a list of texts.
-pub fn texts_by_name(mut table: Keys<'_>) -> BTreeMap<String, Vec<String>> {
-    let names = table.names();
-    let read = |name: Placed<String>| text_or_list(&mut table, &name.value).map(|texts| (name.value, texts));
-    names.into_iter().filter_map(read).collect()
 }
 
 /// Names of permissions: printable, without spaces.

@@ -1,5 +1,7 @@
 //! Who may do what in an organization, and by what: for whoever reviews access (S1-L7).
 
+mod unasked;
+
 use std::collections::BTreeMap;
 
 use http::Method;
@@ -9,11 +11,13 @@ use serde::Serialize;
 use super::Place;
 use crate::foundation::clock::Moment;
 use crate::foundation::email::Email;
-use crate::foundation::id::{ApiKeyId, DelegationId, InvitationId, MembershipId, RoleRuleId};
+use crate::foundation::id::{
+    ApiKeyId, ConnectionId, DelegationId, DomainId, InvitationId, MembershipId, RoleRuleId,
+};
 use crate::manage::api::page::{Keys, Page};
 use crate::manage::api::route::{At, NoBody, NoQuery, Operation};
 use crate::manage::authority::Need;
-use crate::manage::caller::stays_with_delegates;
+use crate::manage::caller::is_by_leave;
 use crate::manage::desk::{Answer, Desk};
 use crate::manage::people::csv;
 use crate::manage::refused::{Code, Refused};
@@ -30,11 +34,16 @@ use crate::store::durable::{delegations, invitations, memberships, role_rules, r
 /// Somebody or something that may do anything in the organization, or that gives that to somebody.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct AccessView {
-    #[schemars(extend("enum" = ["member", "api_key", "invitation", "expected_member", "delegation", "role_rule"]))]
+    #[schemars(extend("enum" = [
+        "member", "api_key", "invitation", "expected_member", "delegation", "role_rule", "ownership_transfer",
+        "connection", "domain",
+    ]))]
     pub kind: &'static str,
-    /// Of the user, of the key, of the invitation, of the delegation or of the rule; of who is expected, the address.
+    /// Of the user, of the key, of the invitation, of the delegation, of the rule, of the connection or of the domain; of who
+    /// is expected, the address; of an ownership that is offered, of whom it waits for.
     pub id: String,
-    /// Of a delegation, the other organization's; of a rule, what it asks of whoever comes.
+    /// Of a delegation, the other organization's; of a rule, what it asks of whoever comes; of a connection by which whoever
+    /// comes becomes a member, and of a domain whose people do, its own.
     pub name: Option<String>,
     pub email: Option<String>,
     pub roles: Vec<String>,
@@ -51,6 +60,7 @@ pub struct AccessView {
     pub created_at: String,
     #[schemars(extend("format" = "date-time"))]
     pub expires_at: Option<String>,
+    /// When they last acted for the organization, exact to an hour; of a key, when it was last used.
     #[schemars(extend("format" = "date-time"))]
     pub last_active_at: Option<String>,
 }
@@ -70,6 +80,10 @@ enum Next {
     Expected(Option<Email>),
     Delegations(Option<DelegationId>),
     Rules(Option<RoleRuleId>),
+    /// There is one at most: no place is within it.
+    Ownership,
+    Connections(Option<ConnectionId>),
+    Domains(Option<DomainId>),
 }
 
 impl Keys for Next {
@@ -81,6 +95,9 @@ impl Keys for Next {
             Self::Expected(email) => ("expected_member", email.as_ref().map(ToString::to_string)),
             Self::Delegations(id) => ("delegation", id.map(|id| id.to_string())),
             Self::Rules(id) => ("role_rule", id.map(|id| id.to_string())),
+            Self::Ownership => ("ownership_transfer", None),
+            Self::Connections(id) => ("connection", id.map(|id| id.to_string())),
+            Self::Domains(id) => ("domain", id.map(|id| id.to_string())),
         };
         vec![part.to_owned(), id.unwrap_or_default()]
     }
@@ -94,6 +111,9 @@ impl Keys for Next {
             "expected_member" => id.parse().ok().map(|email| Self::Expected(Some(email))),
             "delegation" => id.parse().ok().map(|id| Self::Delegations(Some(id))),
             "role_rule" => id.parse().ok().map(|id| Self::Rules(Some(id))),
+            "connection" if id.is_empty() => Some(Self::Connections(None)),
+            "connection" => id.parse().ok().map(|id| Self::Connections(Some(id))),
+            "domain" => id.parse().ok().map(|id| Self::Domains(Some(id))),
             _ => None,
         }
     }
@@ -126,7 +146,10 @@ impl<'d> Review<'d> {
                 }
                 Next::Expected(after) => (self.expected(after, left).await?, Some(Next::Delegations(None))),
                 Next::Delegations(after) => (self.delegations(after, left).await?, Some(Next::Rules(None))),
-                Next::Rules(after) => (self.rules(after, left).await?, None),
+                Next::Rules(after) => (self.rules(after, left).await?, Some(Next::Ownership)),
+                Next::Ownership => (self.ownership().await?, Some(Next::Connections(None))),
+                Next::Connections(after) => (self.connections(after, left).await?, Some(Next::Domains(None))),
+                Next::Domains(after) => (self.domains(after, left).await?, None),
             };
             entries.extend(found);
             next = after;
@@ -234,7 +257,7 @@ impl<'d> Review<'d> {
         let (side, other) = if is_target { (Side::Target, Side::Home) } else { (Side::Home, Side::Target) };
         let roles = delegation.settings.roles.clone();
         let mut permissions = if is_target { self.allowed(&roles)? } else { Vec::new() };
-        permissions.retain(|one| stays_with_delegates(one));
+        permissions.retain(|one| is_by_leave(one));
         let view = AccessView {
             kind: "delegation",
             id: delegation.id.to_string(),
@@ -314,7 +337,7 @@ impl Operation for AccessReview {
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/organizations/{organization_id}/access-review";
     const NAME: &'static str = "review_access";
-    const SUMMARY: &'static str = "Everybody and everything that may do anything in the organization: members, keys, invitations that wait, whom the operator expects, delegations from and to others, and the rules that give roles by what an identity provider says.";
+    const SUMMARY: &'static str = "Everybody and everything that may do anything in the organization: members, keys, invitations that wait, whom the operator expects, delegations from and to others, the rules that give roles by what an identity provider says, whom the ownership is offered to, and by what people become members unasked.";
     const NEED: Need = Need::Permitted(Permission::MembersRead);
     const AT: At = At::Organization;
     const STATUS: &'static [u16] = &[200];

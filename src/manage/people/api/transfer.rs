@@ -73,6 +73,8 @@ impl Operation for Transfer {
     const CODES: &'static [Code] = &[
         Code::PersonRequired,
         Code::TargetNotActive,
+        Code::AlreadyOwner,
+        Code::NotOwner,
         Code::TransferPending,
         Code::LastOwner,
         Code::PolicyLocksOut,
@@ -139,7 +141,14 @@ impl Operation for Accept {
     const NEED: Need = Need::Person;
     const AT: At = At::Organization;
     const STATUS: &'static [u16] = &[200];
-    const CODES: &'static [Code] = &[Code::TargetNotActive, Code::LastOwner, Code::PolicyLocksOut];
+    const CODES: &'static [Code] = &[
+        Code::OfferOutdated,
+        Code::TargetNotActive,
+        Code::AlreadyOwner,
+        Code::NotOwner,
+        Code::LastOwner,
+        Code::PolicyLocksOut,
+    ];
     type Query = NoQuery;
     type Body = NoBody;
     type Answer = TransferView;

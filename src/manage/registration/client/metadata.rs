@@ -1,9 +1,10 @@
 //! What a client says of itself (RFC 7591, section 2; OpenID Connect Dynamic Client Registration, section 2), as the
 //! application that it wants to be. What nothing is known of is left out; what is known and cannot be is refused by name.
 
-use serde_json::{Map, Value, json};
+use serde_json::json;
 use url::Url;
 
+use super::members::{Metadata, wrong};
 use crate::manage::applications::ApplicationBody;
 use crate::manage::refused::Told;
 use crate::model::application::{
@@ -51,50 +52,7 @@ const OURS: [&str; 4] = [
     "client_id_issued_at",
 ];
 
-/// The members of a registration.
-pub struct Metadata(Map<String, Value>);
-
 impl Metadata {
-    pub fn new(members: Map<String, Value>) -> Self {
-        Self(members)
-    }
-
-    /// What is there; `null` is as if it were not (RFC 7592, section 2.2).
-    fn get(&self, name: &str) -> Option<&Value> {
-        self.0.get(name).filter(|value| !value.is_null())
-    }
-
-    fn text(&self, name: &str) -> Result<Option<String>, OAuthError> {
-        let text =
-            |value: &Value| value.as_str().map(str::to_owned).ok_or_else(|| wrong(name, "must be a text"));
-        self.get(name).map(text).transpose()
-    }
-
-    fn flag(&self, name: &str) -> Result<bool, OAuthError> {
-        let flag = |value: &Value| value.as_bool().ok_or_else(|| wrong(name, "must be true or false"));
-        self.get(name).map_or(Ok(false), flag)
-    }
-
-    fn seconds(&self, name: &str) -> Result<Option<u64>, OAuthError> {
-        let seconds =
-            |value: &Value| value.as_u64().ok_or_else(|| wrong(name, "must be a number of seconds"));
-        self.get(name).map(seconds).transpose()
-    }
-
-    fn texts(&self, name: &str) -> Result<Option<Vec<String>>, OAuthError> {
-        let Some(value) = self.get(name) else { return Ok(None) };
-        let list = value.as_array().and_then(|all| {
-            all.iter().map(|one| one.as_str().map(str::to_owned)).collect::<Option<Vec<_>>>()
-        });
-        list.map(Some).ok_or_else(|| wrong(name, "must be a list of texts"))
-    }
-
-    /// One word of a closed set.
-    fn word<T>(&self, name: &str, read: impl Fn(&str) -> Option<T>) -> Result<Option<T>, OAuthError> {
-        let Some(text) = self.text(name)? else { return Ok(None) };
-        read(&text).map(Some).ok_or_else(|| wrong(name, "is not supported"))
-    }
-
     /// What a client that is known already says of whom it is (RFC 7592, section 2.2). `is_secret`: whether a text is one of
     /// its secrets.
     pub fn is_of(
@@ -121,7 +79,7 @@ impl Metadata {
         limits: &Limits,
         before: Option<&Application>,
     ) -> Result<ApplicationBody, OAuthError> {
-        let now = before.map(|before| &before.settings);
+        let now = before.map(|before| &*before.settings);
         self.has_no_trap()?;
         let (kind, method, grant_types) = self.what_it_is()?;
         within(limits, kind, &grant_types)?;
@@ -164,6 +122,7 @@ impl Metadata {
             require_signed_request_object: Some(
                 self.flag("require_signed_request_object")? || held.require_signed,
             ),
+            require_pkce: Some(self.flag("require_pkce")? || held.require_pkce),
             request_uris: Some(self.request_uris()?),
             authorization_signed_response_alg: Some(
                 self.word("authorization_signed_response_alg", Algorithm::from_name)?,
@@ -371,16 +330,6 @@ fn origins(redirect_uris: &[String]) -> Vec<String> {
     origins.sort();
     origins.dedup();
     origins
-}
-
-/// What is wrong with a member; of redirect URIs by a code of their own (RFC 7591, section 3.2.2).
-fn wrong(name: &str, why: &str) -> OAuthError {
-    // A description holds neither quotes nor backslashes (RFC 6749, section 5.2).
-    let text = format!("{name} {why}").replace(['"', '\\'], "'");
-    match name {
-        "redirect_uris" => OAuthError::invalid_redirect_uri(text),
-        _ => OAuthError::invalid_client_metadata(text),
-    }
 }
 
 /// What the rules of all applications refuse, in the words of who registers.

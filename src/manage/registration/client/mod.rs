@@ -3,6 +3,7 @@
 //! disabled the application: nothing that a client holds brings it back (threats M07).
 
 pub mod api;
+mod members;
 mod metadata;
 mod view;
 
@@ -23,7 +24,7 @@ use crate::store::durable::{applications, registrations};
 use crate::web::reply::Fault;
 use crate::web::visitor::Visitor;
 
-use metadata::Metadata;
+use members::Metadata;
 
 /// Why a client is not what it wants to be.
 #[derive(Debug)]

@@ -49,6 +49,7 @@ pub fn shown(application: &Application) -> Map<String, Value> {
         "tos_uri": address(&client.links.tos_uri),
         "require_pushed_authorization_requests": requests.require_pushed,
         "require_signed_request_object": requests.require_signed,
+        "require_pkce": requests.require_pkce,
         "authorization_signed_response_alg": requests.response_algorithm.map(Algorithm::name),
         "default_max_age": requests.default_max_age,
         "require_auth_time": requests.require_auth_time,

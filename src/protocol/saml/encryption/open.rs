@@ -25,6 +25,15 @@ pub fn decrypt(
     keys: &[&DecryptingKey],
     ciphers: Ciphers,
 ) -> Result<Vec<u8>, Undecryptable> {
+    decrypt_by(encrypted, keys, ciphers).map(|(plain, _)| plain)
+}
+
+/// The same, with the place of the key that opened it.
+pub fn decrypt_by(
+    encrypted: Element<'_>,
+    keys: &[&DecryptingKey],
+    ciphers: Ciphers,
+) -> Result<(Vec<u8>, usize), Undecryptable> {
     Envelope::read(encrypted, ciphers)?.open(keys).ok_or(Undecryptable::Failed)
 }
 
@@ -52,8 +61,8 @@ impl Envelope {
         Ok(Self { cipher, content: cipher_value(data)?, keys })
     }
 
-    fn open(mut self, keys: &[&DecryptingKey]) -> Option<Vec<u8>> {
-        let found = self.content_key(keys);
+    fn open(mut self, keys: &[&DecryptingKey]) -> Option<(Vec<u8>, usize)> {
+        let (found, place) = self.content_key(keys).unzip();
         // Without a key the content is opened in vain, by one of zeros, so that it takes as long.
         let zeros = Zeroizing::new(vec![0; self.cipher.key_bytes()]);
         let key = found.as_ref().unwrap_or(&zeros);
@@ -62,12 +71,12 @@ impl Envelope {
             Mode::Gcm(algorithm) => open_gcm(algorithm, key, content),
             Mode::Cbc(algorithm) => open_cbc(algorithm, key, content),
         };
-        plain.filter(|_| found.is_some())
+        plain.zip(place)
     }
 
     /// The first content key that opens. All are tried even then: which of them opened is not to be told by the time
     /// it takes. A length is no secret, so what cannot be for a key is not tried by it.
-    fn content_key(&self, keys: &[&DecryptingKey]) -> Option<Zeroizing<Vec<u8>>> {
+    fn content_key(&self, keys: &[&DecryptingKey]) -> Option<(Zeroizing<Vec<u8>>, usize)> {
         let mut found = None;
         // A copy opens as the first does.
         let distinct: Vec<_> = self
@@ -77,12 +86,12 @@ impl Envelope {
             .filter(|(at, (_, text))| !self.keys[..*at].iter().any(|(_, before)| before == text))
             .map(|(_, key)| key)
             .collect();
-        for key in keys.iter().take(MAX_KEYS) {
+        for (place, key) in keys.iter().enumerate().take(MAX_KEYS) {
             for (oaep, ciphertext) in distinct.iter().filter(|(_, text)| text.len() == key.ciphertext_bytes())
             {
                 let opened = key.decrypt(oaep.algorithm(), ciphertext);
                 let fits = opened.filter(|opened| opened.len() == self.cipher.key_bytes());
-                found = found.or(fits);
+                found = found.or(fits.map(|key| (key, place)));
             }
         }
         found

@@ -7,5 +7,5 @@ mod read;
 mod tests;
 mod write;
 
-pub use read::{Dropped, Endpoint, IdpMetadata, MetadataError, Scope, read};
+pub use read::{Dropped, Endpoint, IdpMetadata, MetadataError, Scope, read, read_again};
 pub use write::{ServiceProvider, write};

@@ -25,7 +25,7 @@ const FOR_ENCRYPTION: &str = "it is for encryption";
 #[derive(Clone, Debug)]
 pub struct IdpMetadata {
     pub entity_id: String,
-    /// Whose signatures count: at least one, all of them strong enough and none expired when this was read.
+    /// Whose signatures count: at least one, all of them strong enough, and none that was new and expired when this was read.
     pub signing: Vec<Certificate>,
     /// Keys that are in the document and are not used, and why.
     pub dropped: Vec<Dropped>,
@@ -140,25 +140,36 @@ pub fn read(
     pinned: Option<&[VerifyingKey]>,
     now: Moment,
 ) -> Result<IdpMetadata, MetadataError> {
+    read_again(xml, wanted, (pinned, &[]), now)
+}
+
+/// The same of a provider whose certificates are known: of these, one that is still listed counts, though it has expired
+/// meanwhile. Its key is pinned, and providers let certificates run out.
+pub fn read_again(
+    xml: &[u8],
+    wanted: Option<&str>,
+    (pinned, known): (Option<&[VerifyingKey]>, &[Certificate]),
+    now: Moment,
+) -> Result<IdpMetadata, MetadataError> {
     let document = find::parse(xml)?;
     let Some(keys) = pinned else {
-        return provider(find::entity(document.root(), wanted)?, now);
+        return provider(find::entity(document.root(), wanted)?, known, now);
     };
     let signed = find::signed(document.root(), wanted, keys)?;
     let provider = signed.try_map(|bytes| {
         let document = find::parse(bytes)?;
-        provider(find::entity(document.root(), wanted)?, now)
+        provider(find::entity(document.root(), wanted)?, known, now)
     })?;
     Ok(IdpMetadata { verified: true, ..provider.into_inner() })
 }
 
-fn provider(entity: Element<'_>, now: Moment) -> Result<IdpMetadata, MetadataError> {
+fn provider(entity: Element<'_>, known: &[Certificate], now: Moment) -> Result<IdpMetadata, MetadataError> {
     let role = entity.children().find(find::is_idp).ok_or(MetadataError::NoIdentityProvider)?;
     let valid_until = find::least(role, valid_until)?;
     if let Some(until) = valid_until.filter(|until| *until <= now) {
         return Err(MetadataError::Expired(until));
     }
-    let (signing, mut dropped) = certificates(role, now)?;
+    let (signing, mut dropped) = certificates(role, known, now)?;
     let (sso, mut unused_bindings) = endpoints(role, "SingleSignOnService")?;
     let (slo, unused_for_logout) = endpoints(role, "SingleLogoutService")?;
     unused_bindings.extend(unused_for_logout);
@@ -198,11 +209,15 @@ fn entity_id(entity: Element<'_>) -> Result<String, MetadataError> {
 
 /// The certificates of the keys that sign (`use="signing"`, or no `use`), without those of no use to us. Never a key
 /// that is for encryption (threat C05).
-fn certificates(role: Element<'_>, now: Moment) -> Result<(Vec<Certificate>, Vec<Dropped>), MetadataError> {
+fn certificates(
+    role: Element<'_>,
+    known: &[Certificate],
+    now: Moment,
+) -> Result<(Vec<Certificate>, Vec<Dropped>), MetadataError> {
     let (mut good, mut dropped) = (Vec::<Certificate>::new(), Vec::new());
     for (index, key) in all(role, names::METADATA, "KeyDescriptor", "keys")?.into_iter().enumerate() {
         let outcome = match key.attr("use") {
-            None | Some("signing") => certificate(key, now)?,
+            None | Some("signing") => certificate(key, known, now)?,
             Some("encryption") => Err(FOR_ENCRYPTION.to_owned()),
             Some(_) => Err("its use is unknown".to_owned()),
         };
@@ -217,7 +232,11 @@ fn certificates(role: Element<'_>, now: Moment) -> Result<(Vec<Certificate>, Vec
 
 /// The first certificate of a key: what follows it is its chain, and an authority's key signs no assertions (SAML
 /// Metadata Interoperability, section 2.6.1).
-fn certificate(key: Element<'_>, now: Moment) -> Result<Result<Certificate, String>, MetadataError> {
+fn certificate(
+    key: Element<'_>,
+    known: &[Certificate],
+    now: Moment,
+) -> Result<Result<Certificate, String>, MetadataError> {
     let mut certificates =
         key.descendants().filter(|element| element.is(names::SIGNATURE, "X509Certificate"));
     let Some(first) = certificates.next() else {
@@ -225,6 +244,7 @@ fn certificate(key: Element<'_>, now: Moment) -> Result<Result<Certificate, Stri
     };
     Ok(match Certificate::from_base64(&first.text()?) {
         Err(error) => Err(error.to_string()),
+        Ok(certificate) if known.iter().any(|known| known.der() == certificate.der()) => Ok(certificate),
         Ok(certificate) if certificate.not_after() <= now => {
             Err(format!("its certificate expired on {}", certificate.not_after().rfc3339()))
         }

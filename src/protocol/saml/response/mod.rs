@@ -70,10 +70,9 @@ impl Expected<'_> {
         Window::new(self.now, self.skew)
     }
 
-    /// Whether what is encrypted may be somebody else's: a key that opens it is not the connection's own.
-    fn opens_for_others(&self) -> bool {
-        let is_own = |key: &DecryptingKey| self.naming.iter().any(|own| std::ptr::eq(*own, key));
-        !self.decrypting.iter().all(|key| is_own(key))
+    /// Whether what this key opens was encrypted for this connection, and cannot be somebody else's.
+    fn is_own(&self, key: &DecryptingKey) -> bool {
+        self.naming.iter().any(|own| std::ptr::eq(*own, key))
     }
 }
 
@@ -173,12 +172,11 @@ fn encrypted(
     if outer.is_none() {
         enough(expected.wants.signed, true, false)?;
     }
-    let opened = Opened::of(element, outer, expected)?;
-    opened.signed(expected).and_then(|signed| asserted(signed, expected)).map_err(|refused| {
-        match expected.opens_for_others() {
-            true => Undecryptable::Failed.into(),
-            false => refused,
-        }
+    let (opened, key) = Opened::of(element, outer, expected)?;
+    let is_own = expected.decrypting.get(key).is_some_and(|key| expected.is_own(key));
+    opened.signed(expected).and_then(|signed| asserted(signed, expected)).map_err(|refused| match is_own {
+        true => refused,
+        false => Undecryptable::Failed.into(),
     })
 }
 
@@ -196,16 +194,20 @@ impl Opened {
         element: Element<'_>,
         outer: Option<Verified<Vec<u8>>>,
         expected: &Expected<'_>,
-    ) -> Result<Self, Refused> {
+    ) -> Result<(Self, usize), Refused> {
         let Some(outer) = outer else {
-            return Ok(Self::Unsigned(encryption::decrypt(element, expected.decrypting, Ciphers::Gcm)?));
+            let (plain, key) = encryption::decrypt_by(element, expected.decrypting, Ciphers::Gcm)?;
+            return Ok((Self::Unsigned(plain), key));
         };
+        let mut by = 0;
         let inner = outer.try_map(|bytes| {
             let document = Document::parse(bytes, &Limits::MESSAGE)?;
             let element = structure::encrypted(document.root())?;
-            Ok::<_, Refused>(encryption::decrypt(element, expected.decrypting, Ciphers::GcmAndCbc)?)
+            let (plain, key) = encryption::decrypt_by(element, expected.decrypting, Ciphers::GcmAndCbc)?;
+            by = key;
+            Ok::<_, Refused>(plain)
         })?;
-        Ok(Self::Signed(inner))
+        Ok((Self::Signed(inner), by))
     }
 
     /// What of it somebody has signed. Anybody can encrypt to us, so that alone proves nothing (threat C10): either the

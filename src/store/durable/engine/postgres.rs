@@ -242,8 +242,9 @@ fn pool(settings: &crate::config::Database) -> Result<Pool, StoreError> {
     let mut config: Config =
         settings.url.parse().map_err(|_| StoreError::Url("not a PostgreSQL URL that can be read"))?;
     let patience = statement_timeout(settings);
+    // To compile a statement takes longer than any of ours runs.
     let limits = format!(
-        "{} -c default_transaction_read_only=on -c statement_timeout={} -c lock_timeout={}",
+        "-c jit=off {} -c default_transaction_read_only=on -c statement_timeout={} -c lock_timeout={}",
         config.get_options().unwrap_or_default(),
         patience.as_millis(),
         LOCK_TIMEOUT.as_millis()
@@ -300,22 +301,23 @@ impl ToSql for Param<'_> {
 }
 
 fn owned(row: &tokio_postgres::Row, statement: &'static str) -> Result<Row, StoreError> {
-    let values =
-        (0..row.len()).map(|column| value(row, column).ok_or(StoreError::Corrupt { statement, column }));
-    Ok(Row { statement, values: values.collect::<Result<_, _>>()? })
+    let mut kept = Row::new(statement, row.len());
+    for column in 0..row.len() {
+        kept.push(value(row, column).ok_or(StoreError::Corrupt { statement, column })?);
+    }
+    Ok(kept)
 }
 
 /// `None` for a type that SQLite has not got either.
-fn value(row: &tokio_postgres::Row, column: usize) -> Option<Value> {
+fn value(row: &tokio_postgres::Row, column: usize) -> Option<Value<'_>> {
     let number = |number: Option<i64>| number.map_or(Value::Null, Value::Int);
     match *row.columns()[column].type_() {
         Type::TEXT | Type::VARCHAR => {
-            row.try_get::<_, Option<String>>(column).ok().map(|text| text.map_or(Value::Null, Value::Text))
+            row.try_get::<_, Option<&str>>(column).ok().map(|text| text.map_or(Value::Null, Value::Text))
         }
-        Type::BYTEA => row
-            .try_get::<_, Option<Vec<u8>>>(column)
-            .ok()
-            .map(|bytes| bytes.map_or(Value::Null, Value::Bytes)),
+        Type::BYTEA => {
+            row.try_get::<_, Option<&[u8]>>(column).ok().map(|bytes| bytes.map_or(Value::Null, Value::Bytes))
+        }
         Type::INT8 => row.try_get(column).ok().map(number),
         Type::INT4 => row.try_get(column).ok().map(|n: Option<i32>| number(n.map(i64::from))),
         Type::BOOL => row.try_get(column).ok().map(|n: Option<bool>| number(n.map(i64::from))),

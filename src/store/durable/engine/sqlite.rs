@@ -1,7 +1,10 @@
 //! The SQLite arm: readers that are used where the caller stands, and one writer (see `writer`).
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::fs::{File, TryLockError};
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::{self, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -197,8 +200,12 @@ pub(super) fn all(
     let mut found = Vec::new();
     // To the end, for only then are the constraints of an INSERT … RETURNING checked.
     while let Some(row) = rows.next().map_err(refused)? {
-        let value = |column| row.get_ref(column).map_err(refused).and_then(|value| owned(value, sql, column));
-        found.push(Row { statement: sql, values: (0..width).map(value).collect::<Result<_, _>>()? });
+        let mut kept = Row::new(sql, width);
+        for column in 0..width {
+            let value = row.get_ref(column).map_err(refused)?;
+            kept.push(read(value).ok_or(StoreError::Corrupt { statement: sql, column })?);
+        }
+        found.push(kept);
     }
     Ok(found)
 }
@@ -232,14 +239,32 @@ fn prepare<'c>(
             params.len()
         )));
     }
-    // To SQLite `$2` is a name, numbered by where it first appears; to us the number is its own.
-    for place in 1..=places {
-        let param =
-            statement.parameter_name(place).and_then(|name| params.get(number(name)?.checked_sub(1)?));
-        let param = param.ok_or_else(|| StoreError::Statement(format!("parameters are $1..$n: {sql}")))?;
-        statement.raw_bind_parameter(place, param).map_err(refused)?;
+    let misnamed = || StoreError::Statement(format!("parameters are $1..$n: {sql}"));
+    for (place, index) in indices(&statement, sql).ok_or_else(misnamed)?.iter().enumerate() {
+        let param = params.get(*index).ok_or_else(misnamed)?;
+        statement.raw_bind_parameter(place + 1, param).map_err(refused)?;
     }
     Ok(statement)
+}
+
+/// By where the text of a statement is, which stays there.
+type Indices = HashMap<(*const u8, usize), Rc<[usize]>>;
+
+thread_local! {
+    static INDICES: RefCell<Indices> = RefCell::default();
+}
+
+/// Which parameter stands in each place: to SQLite `$2` is a name, numbered by where it first appears; to us the number is
+/// its own.
+fn indices(statement: &CachedStatement<'_>, sql: &'static str) -> Option<Rc<[usize]>> {
+    let text = (sql.as_ptr(), sql.len());
+    if let Some(known) = INDICES.with_borrow(|known| known.get(&text).cloned()) {
+        return Some(known);
+    }
+    let index = |place| number(statement.parameter_name(place)?)?.checked_sub(1);
+    let found: Rc<[usize]> = (1..=statement.parameter_count()).map(index).collect::<Option<_>>()?;
+    INDICES.with_borrow_mut(|known| known.insert(text, Rc::clone(&found)));
+    Some(found)
 }
 
 fn number(name: &str) -> Option<usize> {
@@ -257,14 +282,14 @@ impl rusqlite::ToSql for Param<'_> {
     }
 }
 
-fn owned(value: ValueRef<'_>, statement: &'static str, column: usize) -> Result<Value, StoreError> {
-    let corrupt = StoreError::Corrupt { statement, column };
+/// `None` for what the schema knows no column of.
+fn read(value: ValueRef<'_>) -> Option<Value<'_>> {
     match value {
-        ValueRef::Null => Ok(Value::Null),
-        ValueRef::Integer(number) => Ok(Value::Int(number)),
-        ValueRef::Text(text) => std::str::from_utf8(text).map(|t| Value::Text(t.into())).map_err(|_| corrupt),
-        ValueRef::Blob(bytes) => Ok(Value::Bytes(bytes.into())),
-        ValueRef::Real(_) => Err(corrupt),
+        ValueRef::Null => Some(Value::Null),
+        ValueRef::Integer(number) => Some(Value::Int(number)),
+        ValueRef::Text(text) => std::str::from_utf8(text).ok().map(Value::Text),
+        ValueRef::Blob(bytes) => Some(Value::Bytes(bytes)),
+        ValueRef::Real(_) => None,
     }
 }
 

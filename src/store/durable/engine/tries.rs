@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{Database, Mode, StoreError, Tx};
+use super::{Database, Engine, Mode, StoreError, Tx};
 
 /// How often it is tried.
 const TRIES: usize = 5;
@@ -50,7 +50,11 @@ impl Database {
         let work = Arc::new(work);
         for _ in 0..TRIES {
             let work = Arc::clone(&work);
-            match self.write_in(mode, async move |tx| work(tx).await).await {
+            let tried = match &self.0 {
+                Engine::Sqlite(sqlite) => sqlite.writer.write_again(work).await,
+                Engine::Postgres(postgres) => postgres.transact(mode, async move |tx| work(tx).await).await,
+            };
+            match tried {
                 Err(error) if error.is_a_lost_race() => {}
                 outcome => return outcome,
             }

@@ -94,28 +94,76 @@ parameters! {
 }
 
 /// What a column holds.
-#[derive(Clone, PartialEq, Eq)]
-pub enum Value {
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Value<'r> {
     Null,
     Int(i64),
-    Text(String),
-    Bytes(Vec<u8>),
+    Text(&'r str),
+    Bytes(&'r [u8]),
 }
 
-/// One row of an answer, apart from its connection.
+/// One row of an answer, apart from its connection. All its texts are one: a row that every token looks at has dozens.
 #[derive(Clone)]
 pub struct Row {
-    pub(super) statement: &'static str,
-    pub(super) values: Vec<Value>,
+    statement: &'static str,
+    places: Vec<Place>,
+    text: String,
+    bytes: Vec<u8>,
 }
 
+/// Where a value is.
+#[derive(Clone, Copy)]
+enum Place {
+    Null,
+    Int(i64),
+    Text { from: usize, to: usize },
+    Bytes { from: usize, to: usize },
+}
+
+/// Of a column, before it is known how long the texts are.
+const USUAL: usize = 24;
+
 impl Row {
+    pub(super) fn new(statement: &'static str, width: usize) -> Self {
+        Self { statement, places: Vec::with_capacity(width), text: String::new(), bytes: Vec::new() }
+    }
+
+    /// Adds the next column.
+    pub(super) fn push(&mut self, value: Value<'_>) {
+        self.places.push(match value {
+            Value::Null => Place::Null,
+            Value::Int(number) => Place::Int(number),
+            Value::Text(text) => {
+                if self.text.is_empty() {
+                    self.text.reserve(text.len().max(self.places.capacity() * USUAL));
+                }
+                let from = self.text.len();
+                self.text.push_str(text);
+                Place::Text { from, to: self.text.len() }
+            }
+            Value::Bytes(bytes) => {
+                let from = self.bytes.len();
+                self.bytes.extend_from_slice(bytes);
+                Place::Bytes { from, to: self.bytes.len() }
+            }
+        });
+    }
+
+    fn value(&self, index: usize) -> Option<Value<'_>> {
+        Some(match *self.places.get(index)? {
+            Place::Null => Value::Null,
+            Place::Int(number) => Value::Int(number),
+            Place::Text { from, to } => Value::Text(self.text.get(from..to)?),
+            Place::Bytes { from, to } => Value::Bytes(self.bytes.get(from..to)?),
+        })
+    }
+
     /// Column `index`, counted from 0.
     ///
     /// # Errors
     /// [`StoreError::Corrupt`] if there is no such column, or it does not hold a `T`.
     pub fn get<T: FromColumn>(&self, index: usize) -> Result<T, StoreError> {
-        self.values.get(index).and_then(T::from_column).ok_or_else(|| self.corrupt(index))
+        self.value(index).and_then(T::from_column).ok_or_else(|| self.corrupt(index))
     }
 
     /// A column of text, as it stands in the row.
@@ -123,14 +171,14 @@ impl Row {
     /// # Errors
     /// As [`Self::get`].
     pub fn text(&self, index: usize) -> Result<&str, StoreError> {
-        match self.values.get(index) {
+        match self.value(index) {
             Some(Value::Text(text)) => Ok(text),
             _ => Err(self.corrupt(index)),
         }
     }
 
     pub fn is_null(&self, index: usize) -> bool {
-        self.values.get(index) == Some(&Value::Null)
+        self.value(index) == Some(Value::Null)
     }
 
     /// What to say of a column that holds something else than it should.
@@ -141,47 +189,47 @@ impl Row {
 
 /// What a column can be read as; `None` if the value is of another kind.
 pub trait FromColumn: Sized {
-    fn from_column(value: &Value) -> Option<Self>;
+    fn from_column(value: Value<'_>) -> Option<Self>;
 }
 
 impl<T: FromColumn> FromColumn for Option<T> {
-    fn from_column(value: &Value) -> Option<Self> {
-        if *value == Value::Null { Some(None) } else { T::from_column(value).map(Some) }
+    fn from_column(value: Value<'_>) -> Option<Self> {
+        if value == Value::Null { Some(None) } else { T::from_column(value).map(Some) }
     }
 }
 
 impl<T: Identifier + FromStr> FromColumn for T {
-    fn from_column(value: &Value) -> Option<Self> {
+    fn from_column(value: Value<'_>) -> Option<Self> {
         if let Value::Text(text) = value { text.parse().ok() } else { None }
     }
 }
 
 impl FromColumn for String {
-    fn from_column(value: &Value) -> Option<Self> {
-        if let Value::Text(text) = value { Some(text.clone()) } else { None }
+    fn from_column(value: Value<'_>) -> Option<Self> {
+        if let Value::Text(text) = value { Some(text.to_owned()) } else { None }
     }
 }
 
 impl FromColumn for Vec<u8> {
-    fn from_column(value: &Value) -> Option<Self> {
-        if let Value::Bytes(bytes) = value { Some(bytes.clone()) } else { None }
+    fn from_column(value: Value<'_>) -> Option<Self> {
+        if let Value::Bytes(bytes) = value { Some(bytes.to_owned()) } else { None }
     }
 }
 
 impl FromColumn for Digest {
-    fn from_column(value: &Value) -> Option<Self> {
+    fn from_column(value: Value<'_>) -> Option<Self> {
         if let Value::Bytes(bytes) = value { Self::from_slice(bytes) } else { None }
     }
 }
 
 impl FromColumn for i64 {
-    fn from_column(value: &Value) -> Option<Self> {
-        if let Value::Int(number) = value { Some(*number) } else { None }
+    fn from_column(value: Value<'_>) -> Option<Self> {
+        if let Value::Int(number) = value { Some(number) } else { None }
     }
 }
 
 impl FromColumn for Moment {
-    fn from_column(value: &Value) -> Option<Self> {
+    fn from_column(value: Value<'_>) -> Option<Self> {
         i64::from_column(value).map(Self::from_millis)
     }
 }
@@ -198,12 +246,15 @@ mod tests {
 
     #[test]
     fn an_id_of_another_kind_is_corrupt_and_named() {
-        let values = vec![Value::Null, Value::Text(UserId::from_u128(7).to_string())];
-        let row = Row { statement: "SELECT a, b FROM c", values };
+        let mut row = Row::new("SELECT a, b, c FROM d", 3);
+        row.push(Value::Null);
+        row.push(Value::Text(&UserId::from_u128(7).to_string()));
+        row.push(Value::Bytes(b"c"));
         assert_eq!(row.get(1), Ok(UserId::from_u128(7)));
         assert_eq!(row.get(0), Ok(None::<UserId>));
-        let corrupt = StoreError::Corrupt { statement: "SELECT a, b FROM c", column: 1 };
+        let corrupt = StoreError::Corrupt { statement: "SELECT a, b, c FROM d", column: 1 };
         assert_eq!(row.get::<OrganizationId>(1), Err(corrupt));
-        assert!(row.get::<String>(2).is_err());
+        assert_eq!((row.get::<Vec<u8>>(2), row.get::<String>(2).is_err()), (Ok(b"c".to_vec()), true));
+        assert!(row.get::<String>(3).is_err());
     }
 }

@@ -2,6 +2,7 @@
 //! full (`synchronous = FULL`) and throughput does not hang on one `fsync` per transaction.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -18,6 +19,9 @@ const LINE: usize = 1_024;
 /// How long a commit waits for company when the last one had some: one `fsync` costs as much CPU as several transactions.
 /// Somebody alone never waits.
 const PATIENCE: Duration = Duration::from_micros(500);
+
+/// So many commits: whoever makes work that is undone again and again has others run theirs twice no oftener.
+const WHILE: u32 = 64;
 
 /// Bytes. Whole transactions run on it; what is not used takes no memory.
 const STACK: usize = 8 * 1024 * 1024;
@@ -43,11 +47,39 @@ impl Writer {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
+        let mut work = Some(work);
+        self.send(Times::Once, move |tx: &mut Tx<'_>| now_or_never(work.take().ok_or_else(gone)?(tx))).await
+    }
+
+    /// As [`Self::write`]. If another transaction of the same commit comes to nothing, `work` may be run once more, of which
+    /// only the last counts.
+    pub(super) async fn write_again<T, E, W>(&self, work: Arc<W>) -> Result<T, E>
+    where
+        W: AsyncFn(&mut Tx<'_>) -> Result<T, E> + Send + Sync + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        self.send(Times::Any, move |tx: &mut Tx<'_>| now_or_never(work(tx))).await
+    }
+
+    async fn send<T, E, F>(&self, times: Times, work: F) -> Result<T, E>
+    where
+        F: FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
         let (reply, answer) = oneshot::channel();
-        let job = Errand { work: Some(work), outcome: None, reply };
+        let job = Errand { work, times, outcome: None, reply };
         self.line.send(Box::new(job)).await.map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?.unwrap_or_else(|panic| resume_unwind(panic))
     }
+}
+
+/// How often a job may be run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Times {
+    Once,
+    Any,
 }
 
 fn gone() -> StoreError {
@@ -55,7 +87,7 @@ fn gone() -> StoreError {
 }
 
 fn serve(connection: &mut Connection, mut line: mpsc::Receiver<Box<dyn Job>>) {
-    let mut busy = false;
+    let (mut busy, mut keeping_apart) = (false, 0);
     while let Some(first) = line.blocking_recv() {
         if busy {
             wait_for_company();
@@ -66,7 +98,7 @@ fn serve(connection: &mut Connection, mut line: mpsc::Receiver<Box<dyn Job>>) {
             batch.push(next);
         }
         busy = batch.len() > 1;
-        let committed = commit(connection, &mut batch);
+        let committed = commit(connection, &mut batch, &mut keeping_apart);
         for job in batch {
             job.answer(&committed);
         }
@@ -79,12 +111,16 @@ fn wait_for_company() {
 }
 
 /// All of the batch in one commit, each job apart from the others; or, with an error, none of it.
-fn commit(connection: &mut Connection, batch: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
+fn commit(
+    connection: &mut Connection,
+    batch: &mut [Box<dyn Job>],
+    keeping_apart: &mut u32,
+) -> Result<(), StoreError> {
     command(connection, "BEGIN IMMEDIATE")?;
     let done = match batch {
         // With nobody beside it the transaction itself keeps it apart; a savepoint would copy every page it changes.
         [only] => run(connection, only.as_mut()),
-        many => many.iter_mut().try_for_each(|job| apart(connection, job.as_mut())).map(|()| true),
+        many => beside(connection, many, keeping_apart).map(|()| true),
     };
     let committed = done.and_then(|keep| command(connection, if keep { "COMMIT" } else { "ROLLBACK" }));
     if !connection.is_autocommit() && command(connection, "ROLLBACK").is_err() {
@@ -92,6 +128,42 @@ fn commit(connection: &mut Connection, batch: &mut [Box<dyn Job>]) -> Result<(),
         tracing::error!("a SQLite transaction could not be rolled back");
     }
     committed
+}
+
+/// Those that may be run again are not kept apart, but begun anew if one of them is to be undone. It hardly ever is; where it
+/// is, all are kept apart for a while.
+fn beside(
+    connection: &mut Connection,
+    batch: &mut [Box<dyn Job>],
+    keeping_apart: &mut u32,
+) -> Result<(), StoreError> {
+    batch.sort_by_key(|job| job.times() == Times::Once);
+    let many = batch.partition_point(|job| job.times() == Times::Any);
+    let left = match keeping_apart.checked_sub(1) {
+        Some(commits) => {
+            *keeping_apart = commits;
+            batch
+        }
+        None if together(connection, &mut batch[..many])? => &mut batch[many..],
+        None => {
+            *keeping_apart = WHILE;
+            command(connection, "ROLLBACK")?;
+            command(connection, "BEGIN IMMEDIATE")?;
+            batch
+        }
+    };
+    left.iter_mut().try_for_each(|job| apart(connection, job.as_mut()))
+}
+
+/// Whether nothing of what they did is to be undone.
+fn together(connection: &mut Connection, jobs: &mut [Box<dyn Job>]) -> Result<bool, StoreError> {
+    for job in jobs {
+        let before = connection.total_changes();
+        if !run(connection, job.as_mut())? && connection.total_changes() != before {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 fn apart(connection: &mut Connection, job: &mut dyn Job) -> Result<(), StoreError> {
@@ -113,6 +185,7 @@ fn run(connection: &mut Connection, job: &mut dyn Job) -> Result<bool, StoreErro
 }
 
 trait Job: Send {
+    fn times(&self) -> Times;
     /// Does the work; whether it is to be kept.
     fn run(&mut self, connection: &mut Connection) -> bool;
     /// Tells the caller how it ended.
@@ -122,23 +195,32 @@ trait Job: Send {
 type Outcome<T, E> = thread::Result<Result<T, E>>;
 
 struct Errand<F, T, E> {
-    work: Option<F>,
+    work: F,
+    times: Times,
     outcome: Option<Outcome<T, E>>,
     reply: oneshot::Sender<Outcome<T, E>>,
 }
 
 impl<F, T, E> Job for Errand<F, T, E>
 where
-    F: AsyncFnOnce(&mut Tx<'_>) -> Result<T, E> + Send,
+    F: FnMut(&mut Tx<'_>) -> Result<T, E> + Send,
     T: Send,
     E: From<StoreError> + Send,
 {
+    fn times(&self) -> Times {
+        self.times
+    }
+
     fn run(&mut self, connection: &mut Connection) -> bool {
         // Whoever has left before the start wants nothing done.
-        let Some(work) = self.work.take().filter(|_| !self.reply.is_closed()) else { return false };
+        if self.reply.is_closed() {
+            self.outcome = None;
+            return false;
+        }
+        let work = &mut self.work;
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             let mut tx = Tx::sqlite(connection);
-            let outcome = now_or_never(work(&mut tx));
+            let outcome = work(&mut tx);
             tx.settle(outcome)
         }));
         let keep = matches!(outcome, Ok(Ok(_)));

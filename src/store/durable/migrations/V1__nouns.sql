@@ -110,6 +110,8 @@ CREATE TABLE connection_runs (
     failing_since BIGINT,
     -- When its owners were told that only they can bring back what was live before.
     told_at       BIGINT,
+    -- When a sign-in last left groups out that the provider says, or that it does not say. Of one day the first.
+    groups_missing_at BIGINT,
     PRIMARY KEY (connection_id, version)
 );
 CREATE INDEX connection_runs_failing ON connection_runs (failures) WHERE worked_at IS NULL AND failures > 0;
@@ -298,6 +300,8 @@ CREATE TABLE identities (
     email         TEXT,
     -- What the last login said beyond the profile: by this an organization's policy pins providers.
     facts         TEXT NOT NULL,
+    -- By what of its provider's answer the subject is: the same text of another kind is another name.
+    naming        TEXT NOT NULL DEFAULT '"sub"',
     created_at    BIGINT NOT NULL,
     last_login_at BIGINT NOT NULL
 );
@@ -394,18 +398,15 @@ CREATE TABLE user_terms (
 );
 CREATE INDEX user_terms_by_user ON user_terms (user_id, term);
 
--- What people have allowed applications of others to be told of them, of all times together.
+-- What people have allowed applications of others to be told of them.
 CREATE TABLE consents (
     user_id        TEXT NOT NULL REFERENCES users (id),
     application_id TEXT NOT NULL REFERENCES applications (id),
-    -- As what it was shown to them: by which name, and for which audiences. As another one it was allowed nothing.
+    -- By which it was shown to them. By another one it was allowed nothing.
     name           TEXT NOT NULL,
-    audiences      TEXT NOT NULL,
-    -- Where it led them.
-    places         TEXT NOT NULL,
-    scopes         TEXT NOT NULL,
-    -- For whom they acted when they allowed it; null: for themselves.
-    organizations  TEXT NOT NULL,
+    -- What each page said: for which organization they acted (null: for themselves), where it led them, the audiences and
+    -- the scopes. Read as a whole, on the way of every token.
+    told           TEXT NOT NULL,
     created_at     BIGINT NOT NULL,
     updated_at     BIGINT NOT NULL,
     PRIMARY KEY (user_id, application_id)
@@ -811,7 +812,9 @@ CREATE TABLE metadata_reads (
     failures      BIGINT NOT NULL,
     failure       TEXT,
     -- By its digest, what was last told to wait for an operator.
-    offered       TEXT
+    offered       TEXT,
+    -- The end of the document that owners were last told of.
+    told_until    BIGINT
 );
 CREATE INDEX metadata_reads_due ON metadata_reads (next_read_at);
 
@@ -886,13 +889,16 @@ CREATE TABLE audit_events (
     after           TEXT,
     detail          TEXT NOT NULL
 );
--- A page drives from the narrowest of these that its filters name, and looks at a bounded number of rows of it.
+-- A page drives from the narrowest of these that its filters name, and looks at a bounded number of rows of it. What tells
+-- most entries apart stands first.
 CREATE INDEX audit_events_by_time ON audit_events (project_id, at, id);
 CREATE INDEX audit_events_by_organization ON audit_events (project_id, organization_id, at, id);
-CREATE INDEX audit_events_by_action ON audit_events (project_id, organization_id, action, at, id);
-CREATE INDEX audit_events_by_subject ON audit_events (project_id, subject, at, id);
-CREATE INDEX audit_events_by_actor ON audit_events (project_id, actor, at, id);
-CREATE INDEX audit_events_by_request ON audit_events (project_id, request_id, at, id);
+-- Without what every sign-in and every token writes: of that there is so much that it is soon found among the rest.
+CREATE INDEX audit_events_by_action ON audit_events (project_id, organization_id, action, at, id)
+    WHERE action NOT IN ('login.authenticated', 'login.code_issued', 'token.issued', 'token.refreshed');
+CREATE INDEX audit_events_by_subject ON audit_events (subject, project_id, at, id);
+CREATE INDEX audit_events_by_actor ON audit_events (actor, project_id, at, id);
+CREATE INDEX audit_events_by_request ON audit_events (request_id, project_id, at, id);
 
 -- How far the events of a project are sealed into chains; the id is the project's.
 CREATE TABLE audit_seals (

@@ -52,7 +52,7 @@ pub fn read(keys: &mut Keys<'_>) -> SamlPart {
         },
         subject: keys
             .text("subject_attribute")
-            .map_or(Subject::NameId, |name| Subject::Attribute(name.value)),
+            .map_or(Subject::NameId, |name| Subject::Attribute(said(keys, name))),
         attributes: attributes(keys, &facts),
         required_attributes: required_attributes(keys),
         idp_initiated,
@@ -254,7 +254,7 @@ fn request(keys: &mut Keys<'_>, facts: &Facts, own: Option<&SigningKey>) -> Requ
         name_id_format,
         scoping: keys
             .texts("scoping")
-            .map_or_else(Vec::new, |list| list.value.into_iter().map(|item| item.value).collect()),
+            .map_or_else(Vec::new, |list| list.value.into_iter().map(|item| said(keys, item)).collect()),
         login_hint: login_hint(keys, facts),
         signature: signature(keys, own),
     }
@@ -276,7 +276,7 @@ fn authn_context(keys: &mut Keys<'_>) -> Option<RequestedAuthnContext> {
     table.finish();
     Some(RequestedAuthnContext {
         comparison: comparison.map_or(Comparison::Exact, |word| word.value),
-        classes: classes?.value.into_iter().map(|item| item.value).collect(),
+        classes: classes?.value.into_iter().map(|item| said(keys, item)).collect(),
     })
 }
 
@@ -303,7 +303,7 @@ fn attributes(keys: &mut Keys<'_>, facts: &Facts) -> AttributeMapping {
             ("groups", &mut mapping.groups),
             ("locale", &mut mapping.locale),
         ] {
-            if let Some(given) = values::text_or_list(&mut table, key) {
+            if let Some(given) = said_list(&mut table, key) {
                 *names = given;
             }
         }
@@ -313,10 +313,30 @@ fn attributes(keys: &mut Keys<'_>, facts: &Facts) -> AttributeMapping {
     for (key, claims) in [("claims", &mut mapping.claims), ("claim_lists", &mut mapping.claim_lists)] {
         if let Some(table) = keys.table(key) {
             check_claims(&table, &mut taken);
-            *claims = values::texts_by_name(table);
+            *claims = names_by_name(table);
         }
     }
+    mapping.claim_lists.retain(|name, _| !mapping.claims.contains_key(name));
     mapping
+}
+
+/// What a message is to say, or is asked for by.
+fn said(keys: &Keys<'_>, text: Placed<String>) -> String {
+    keys.reader.accept(text.at, wanted::xml_text(&text.value));
+    text.value
+}
+
+fn said_list(keys: &mut Keys<'_>, key: &str) -> Option<Vec<String>> {
+    Some(match keys.text_or_list(key)? {
+        Ok(text) => vec![said(keys, text)],
+        Err(list) => list.into_iter().map(|item| said(keys, item)).collect(),
+    })
+}
+
+fn names_by_name(mut table: Keys<'_>) -> BTreeMap<String, Vec<String>> {
+    let all = table.names();
+    let read = |name: Placed<String>| said_list(&mut table, &name.value).map(|texts| (name.value, texts));
+    all.into_iter().filter_map(read).collect()
 }
 
 /// `taken`: those that are mapped already.
@@ -331,7 +351,7 @@ fn check_claims(table: &Keys<'_>, taken: &mut wanted::Claims) {
 fn required_attributes(keys: &mut Keys<'_>) -> BTreeMap<String, Vec<String>> {
     let Some(table) = keys.table("required_attributes") else { return BTreeMap::new() };
     let (reader, names) = (table.reader, table.names());
-    let read = values::texts_by_name(table);
+    let read = names_by_name(table);
     for name in names.iter().filter(|name| read.get(&name.value).is_some_and(Vec::is_empty)) {
         reader.refuse(name.at, wanted::NEEDS_VALUE);
     }

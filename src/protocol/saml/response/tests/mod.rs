@@ -34,7 +34,7 @@ fn ann_is_read_however_it_is_signed() {
         assert_eq!(read.session_index.as_deref(), Some("_s1"));
         assert_eq!(read.authn_instant, NOW);
         assert_eq!(read.session_not_on_or_after, Some(NOW.plus(seconds(3600))));
-        assert_eq!(read.not_on_or_after, NOW.plus(seconds(300)).plus(SKEW));
+        assert_eq!(read.not_on_or_after, NOW.plus(seconds(300)).plus(message::MAX_SKEW));
         assert_eq!(read.authn_context.as_deref(), Some(authn_context::PASSWORD_PROTECTED_TRANSPORT));
         let values: Vec<_> = read.attributes.iter().map(|it| (it.name.as_str(), it.values.clone())).collect();
         let own = |values: &[&str]| values.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();

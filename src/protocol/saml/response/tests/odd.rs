@@ -54,6 +54,13 @@ fn what_is_legal_is_read_however_odd_it_is() {
         ("</saml:AttributeStatement>", &*format!("{vendor}{targeted}</saml:AttributeStatement>")),
         ("</saml:AttributeStatement>", "<saml:Attribute Name=\"\"/></saml:AttributeStatement>"),
         ("</saml:Conditions>", "<saml:OneTimeUse/><saml:ProxyRestriction Count=\"0\"/></saml:Conditions>"),
+        (" Recipient=\"https:", " Recipient=\"&#x68;ttps&#58;"),
+        ("<saml:NameID", "<saml:NameID xml:lang=\"en\" xml:space=\"preserve\""),
+        (" NotOnOrAfter=", " Address=\"192.0.2.1\" NotOnOrAfter="),
+        (
+            "<saml:Conditions ",
+            "<saml:Conditions xmlns:saml2=\"urn:oasis:names:tc:SAML:2.0:assertion\" xmlns:saml=\"urn:oasis:names:tc:SAML:2.0:assertion\" ",
+        ),
         (&*format!("<saml:Audience>{SP}</saml:Audience>"), padded.as_str()),
         ("<samlp:Status>", extensions),
         ("</samlp:Status>", detail),
@@ -65,6 +72,21 @@ fn what_is_legal_is_read_however_odd_it_is() {
         let read = read.unwrap_or_else(|refused| panic!("{to}: {refused}"));
         assert_eq!(name(read.get()), Some("ann@a.test"), "{to}");
         assert_eq!(read.get().authn_instant, NOW);
+    }
+}
+
+#[test]
+fn of_several_sessions_none_is_the_one() {
+    let statement = |index: &str| {
+        format!(
+            "<saml:AuthnStatement AuthnInstant=\"2026-01-01T00:00:00Z\" SessionIndex=\"{index}\"><saml:AuthnContext/>\
+             </saml:AuthnStatement>"
+        )
+    };
+    for (index, expected) in [("_s1", Some("_s1")), ("_s2", None)] {
+        let xml = last_in("saml:Assertion", &statement(index));
+        let read = read(xml.as_bytes(), &super::expected()).unwrap().into_inner();
+        assert_eq!(read.session_index.as_deref(), expected, "{index}");
     }
 }
 
@@ -86,11 +108,29 @@ fn what_would_have_to_be_guessed_is_refused() {
     let advice = "<saml:Advice><saml:AssertionIDRef>_x</saml:AssertionIDRef></saml:Advice>";
     let encrypted = "<saml:EncryptedAttribute/>";
     let named = "<saml:BaseID/><saml:NameID";
+    let conditioned = |what: &str| last_in("saml:Conditions", what);
+    let xsi = "xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\"";
     for (xml, check) in [
         (last_in("samlp:Response", second), Check::Structure),
         (last_in("saml:Assertion", advice), Check::Structure),
         (last_in("saml:AttributeStatement", encrypted), Check::EncryptionUnsupported),
+        (last_in("saml:AttributeStatement", &encrypted.repeat(2)), Check::EncryptionUnsupported),
         (changed("<saml:NameID", named), Check::Structure),
+        (last_in("saml:SubjectConfirmation", "<saml:SubjectConfirmationData/>"), Check::Malformed),
+        (changed("<saml:Conditions ", "<saml:Conditions/><saml:Conditions "), Check::Malformed),
+        (
+            conditioned(&format!("<saml:Condition {xsi} xsi:type=\"OneTimeUseType\"/>")),
+            Check::ConditionUnknown,
+        ),
+        (conditioned("<OneTimeUse xmlns=\"urn:x\"/>"), Check::ConditionUnknown),
+        (conditioned("for once"), Check::Malformed),
+        (changed(" Recipient=", " xmlns:x=\"urn:x\" x:Recipient="), Check::Recipient),
+        (changed("T00:05:00.000Z", "T00:05:60.000Z"), Check::ConfirmationExpired),
+        (changed("T00:05:00.000Z", "T00:05:00.00000000000000000000Z"), Check::ConfirmationExpired),
+        (
+            changed("2026-01-01T00:05:00.000Z", "99999999999999999999-01-01T00:05:00Z"),
+            Check::ConfirmationExpired,
+        ),
         (
             changed("<saml:AudienceRestriction>", "<saml:AudienceRestriction/><saml:AudienceRestriction>"),
             Check::Audience,

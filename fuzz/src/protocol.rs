@@ -1,2 +1,0 @@
-#[path = "../../src/protocol/saml/mod.rs"]
-pub mod saml;

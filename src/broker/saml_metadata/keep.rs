@@ -1,0 +1,258 @@
+//! What came of a look, as it is kept: one transaction.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::judge::{Verdict, Why};
+use super::newer::{has_moved, newer};
+use super::{Cause, Look, MetadataReadError};
+use crate::audit;
+use crate::broker::connection_swap::tell_owners;
+use crate::foundation::clock::Moment;
+use crate::foundation::id::{ConnectionId, ProjectId};
+use crate::foundation::random::Random;
+use crate::foundation::secret::Digest;
+use crate::model::audit_event::{Actor, AuditEvent, Outcome};
+use crate::model::connection::metadata::Described;
+use crate::model::connection::{Connection, IdentityProvider, Metadata, SamlSettings, Upstream};
+use crate::model::mail::Kind;
+use crate::store::durable::engine::{Lock, StoreError, Tx};
+use crate::store::durable::metadata_reads::{self, MetadataRead};
+use crate::store::durable::{connection_versions, connections, projects};
+
+/// After a failure, doubled with each further one.
+const AFTER_FAILURE: Duration = Duration::from_secs(300);
+const AT_LATEST: Duration = Duration::from_secs(6 * 3_600);
+
+/// Keeps what came of a look.
+pub(super) struct Keep {
+    pub project: ProjectId,
+    pub connection: ConnectionId,
+    pub cause: Cause,
+    /// What was known when it was asked for, and judged by.
+    pub known: SamlSettings,
+    pub random: Random,
+    pub now: Moment,
+}
+
+impl Keep {
+    pub async fn run(
+        self,
+        tx: &mut Tx<'_>,
+        read: Result<(Described, Verdict), MetadataReadError>,
+    ) -> Result<Look, StoreError> {
+        let came = self.come(tx, read).await?;
+        // Whoever comes may make us look, and write to nobody.
+        if self.cause == Cause::Turn {
+            self.warn(tx).await?;
+        }
+        Ok(came)
+    }
+
+    /// Tells owners, once, of an end that is near and that the document puts off no more.
+    async fn warn(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        let found = connections::by_id(tx, self.project, self.connection).await?;
+        let Some(connection) = found.filter(Connection::is_active) else { return Ok(()) };
+        let Some(until) = connection.saml().and_then(|saml| saml.saml.running_out(self.now)) else {
+            return Ok(());
+        };
+        if !metadata_reads::tell(tx, connection.id, until).await? {
+            return Ok(());
+        }
+        let event = self.event(&connection, "organization.connection.metadata_ending", Outcome::Refused);
+        self.record(tx, event.with("valid_until", until.rfc3339())).await?;
+        self.tell_owners(tx, &connection, Kind::MetadataEnding).await
+    }
+
+    async fn tell_owners(
+        &self,
+        tx: &mut Tx<'_>,
+        connection: &Connection,
+        kind: Kind,
+    ) -> Result<(), StoreError> {
+        let Some(project) = projects::by_id(tx, self.project).await? else { return Ok(()) };
+        let (random, now) = (self.random.clone(), self.now);
+        let keep = audit::Keep { random, project, actor: Actor::House, by: None, request: None, now };
+        tell_owners(tx, &keep, connection, kind).await
+    }
+
+    /// What comes of it.
+    async fn come(
+        &self,
+        tx: &mut Tx<'_>,
+        read: Result<(Described, Verdict), MetadataReadError>,
+    ) -> Result<Look, StoreError> {
+        tx.lock(Lock::Exclusive, "connections", &self.connection.to_string()).await?;
+        let found = connections::by_id(tx, self.project, self.connection).await?;
+        let Some(before) = found else { return Ok(Look::NoAddress) };
+        let Upstream::Saml(saml) = &before.settings.upstream else { return Ok(Look::NoAddress) };
+        let Some(metadata) = &saml.metadata else { return Ok(Look::NoAddress) };
+        // Another node, or the operator, was quicker.
+        if (&saml.idp, Some(metadata)) != (&self.known.idp, self.known.metadata.as_ref()) {
+            return Ok(Look::Changed);
+        }
+        let turn = metadata_reads::find(tx, self.connection).await?;
+        match read {
+            Ok((described, Verdict::Offered(why))) => {
+                let offer = offer(&described.idp);
+                let is_told = turn.as_ref().is_some_and(|turn| turn.offered.as_ref() == Some(&offer));
+                let next = self.next_read(turn.as_ref(), described.next_read_at);
+                self.done(tx, next, Some(offer)).await?;
+                if !is_told {
+                    self.tell(tx, &before, &saml.idp, &described.idp, why).await?;
+                }
+                self.update(tx, &before, saml, (described, Verdict::Offered(why))).await?;
+                Ok(Look::Offered(why))
+            }
+            Ok((described, verdict)) => {
+                let next = self.next_read(turn.as_ref(), described.next_read_at);
+                let offered = turn.and_then(|turn| turn.offered).filter(|_| described.idp == saml.idp);
+                self.done(tx, next, offered).await?;
+                self.update(tx, &before, saml, (described, verdict)).await
+            }
+            // It is no turn that has failed: the next one comes when it would have come.
+            Err(error) if self.cause == Cause::Visitor && turn.is_some() => Ok(Look::Failed(Arc::new(error))),
+            Err(error) => {
+                if self.failed(tx, turn, metadata, &error).await? == 1 {
+                    let event =
+                        self.event(&before, "organization.connection.metadata_refused", Outcome::Refused);
+                    self.record(tx, event.with("why", error.to_string())).await?;
+                }
+                Ok(Look::Failed(Arc::new(error)))
+            }
+        }
+    }
+
+    /// Says of an offer what it is, once.
+    async fn tell(
+        &self,
+        tx: &mut Tx<'_>,
+        connection: &Connection,
+        old: &IdentityProvider,
+        new: &IdentityProvider,
+        why: Why,
+    ) -> Result<(), StoreError> {
+        let event = self
+            .event(connection, "organization.connection.metadata_offered", Outcome::Refused)
+            .with("why", why.to_string());
+        connections::set_review(tx, connection.id, Some(self.now)).await?;
+        self.record(tx, compared(event, old, new)).await?;
+        // As with `warn`.
+        if self.cause == Cause::Visitor || !connection.is_active() {
+            return Ok(());
+        }
+        self.tell_owners(tx, connection, Kind::MetadataOffered).await
+    }
+
+    /// When the next turn is: a visitor can only bring it forward.
+    fn next_read(&self, turn: Option<&MetadataRead>, described: Moment) -> Moment {
+        match (self.cause, turn) {
+            (Cause::Visitor, Some(turn)) => turn.next_read_at.min(described),
+            _ => described,
+        }
+    }
+
+    async fn done(
+        &self,
+        tx: &mut Tx<'_>,
+        next_read_at: Moment,
+        offered: Option<String>,
+    ) -> Result<(), StoreError> {
+        let turn = MetadataRead {
+            connection_id: self.connection,
+            next_read_at,
+            read_at: self.now,
+            failures: 0,
+            failure: None,
+            offered,
+        };
+        metadata_reads::put(tx, &turn).await
+    }
+
+    /// How often it has failed in a row.
+    async fn failed(
+        &self,
+        tx: &mut Tx<'_>,
+        before: Option<MetadataRead>,
+        known: &Metadata,
+        error: &MetadataReadError,
+    ) -> Result<i64, StoreError> {
+        let (failures, read_at, offered) =
+            before.map_or((0, known.read_at, None), |turn| (turn.failures, turn.read_at, turn.offered));
+        let doubled = AFTER_FAILURE * (1 << failures.clamp(0, 10));
+        let turn = MetadataRead {
+            connection_id: self.connection,
+            next_read_at: self.now.plus(doubled.min(AT_LATEST)),
+            read_at,
+            failures: failures + 1,
+            failure: Some(error.to_string().chars().take(500).collect()),
+            offered,
+        };
+        metadata_reads::put(tx, &turn).await?;
+        Ok(turn.failures)
+    }
+
+    /// New certificates break no login that is under way, so they are no new version (threats H04): an answer is
+    /// verified by those that are there when it arrives. Another address is one.
+    async fn update(
+        &self,
+        tx: &mut Tx<'_>,
+        before: &Connection,
+        saml: &SamlSettings,
+        read: (Described, Verdict),
+    ) -> Result<Look, StoreError> {
+        let settings = newer(saml, read, self.now);
+        if settings == *saml {
+            return Ok(Look::Same);
+        }
+        let (old, new) = (&saml.idp, settings.idp.clone());
+        let changed = *old != new;
+        let mut after = before.clone();
+        after.settings.upstream = Upstream::Saml(Box::new(settings));
+        if has_moved(old, &new) {
+            after.version = connection_versions::next(tx, before).await?;
+        }
+        after.updated_at = self.now;
+        connections::update(tx, &after).await?;
+        if !changed {
+            return Ok(Look::Same);
+        }
+        // Taken, as it was signed; somebody should still see whether it is what they meant (S1-A7).
+        connections::set_review(tx, after.id, Some(self.now)).await?;
+        let event = self
+            .event(&after, "organization.connection.metadata_changed", Outcome::Changed)
+            .with("version", after.version);
+        self.record(tx, compared(event, old, &new)).await?;
+        Ok(Look::Changed)
+    }
+
+    fn event(&self, connection: &Connection, action: &'static str, outcome: Outcome) -> AuditEvent {
+        AuditEvent::new(self.project, action, outcome)
+            .organization(connection.organization_id)
+            .actor("house")
+            .subject(connection.id)
+            .with("slug", connection.slug.as_str())
+    }
+
+    async fn record(&self, tx: &mut Tx<'_>, event: AuditEvent) -> Result<(), StoreError> {
+        audit::record(tx, &self.random, self.now, &event).await
+    }
+}
+
+fn compared(event: AuditEvent, old: &IdentityProvider, new: &IdentityProvider) -> AuditEvent {
+    let event = event
+        .with("certificates_before", old.fingerprints())
+        .with("certificates_after", new.fingerprints())
+        .with("addresses_changed", has_moved(old, new));
+    if !has_moved(old, new) {
+        return event;
+    }
+    let addresses = |idp: &IdentityProvider| idp.addresses().map(str::to_owned).collect::<Vec<_>>();
+    event.with("addresses_before", addresses(old)).with("addresses_after", addresses(new))
+}
+
+/// By what an offer is known again: whatever else changes in the document, it is the same.
+fn offer(idp: &IdentityProvider) -> String {
+    // A list of texts cannot fail to be written.
+    Digest::of(&serde_json::to_vec(idp).unwrap_or_default()).text()
+}

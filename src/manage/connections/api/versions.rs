@@ -1,0 +1,338 @@
+//! `/connections/{connection_id}/…`: its draft and versions, and which of them is live.
+
+use std::time::Duration;
+
+use http::Method;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{FRESH, READ, WRITE, shown, teller};
+use crate::foundation::id::ConnectionId;
+use crate::manage::api::page::Page;
+use crate::manage::api::route::{At, Json, NoBody, NoQuery, Operation, Thing};
+use crate::manage::authority::Need;
+use crate::manage::connections::relied_on::{Force, released};
+use crate::manage::connections::view::{ConnectionView, VersionView, tag};
+use crate::manage::connections::{Held, activate, disable, discard, enable, held, make_primary, roll_back};
+use crate::manage::desk::{Answer, Change, Desk};
+use crate::manage::refused::{Code, Refused};
+use crate::model::connection::Version;
+use crate::store::durable::{connection_versions, connections};
+
+/// `DELETE /connections/{connection_id}/draft`
+pub struct Discard;
+
+impl Operation for Discard {
+    const METHOD: Method = Method::DELETE;
+    const PATH: &'static str = "/connections/{connection_id}/draft";
+    const NAME: &'static str = "discard_connection_draft";
+    const SUMMARY: &'static str = "Throws the draft away: what is live stays as it is, and is what is changed next. Its number is given to no other one.";
+    const NEED: Need = WRITE;
+    const AT: At = At::Thing(Thing::Connection);
+    const STATUS: &'static [u16] = &[204];
+    const CODES: &'static [Code] = &[Code::NoVersion, Code::PreconditionFailed];
+    const FRESH: Option<Duration> = FRESH;
+    type Query = NoQuery;
+    type Body = NoBody;
+    type Answer = ();
+
+    async fn run(desk: Desk, _: NoQuery, _: NoBody) -> Result<Answer<()>, Refused> {
+        let id: ConnectionId = desk.params.id("connection_id")?;
+        desk.change(async move |change| {
+            let before = held(change, id).await?;
+            change.matches(&tag(&before))?;
+            discard(change, &before).await?;
+            Answer::new(204, &())
+        })
+        .await
+    }
+}
+
+/// `GET /connections/{connection_id}/versions`
+pub struct Versions;
+
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct VersionsQuery {
+    /// 1 to 200; absent: 50.
+    #[schemars(range(min = 1, max = 200))]
+    pub limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    #[schemars(extend("pattern" = "^[A-Za-z0-9_-]+$"))]
+    pub cursor: Option<String>,
+}
+
+impl Operation for Versions {
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = "/connections/{connection_id}/versions";
+    const NAME: &'static str = "list_connection_versions";
+    const SUMMARY: &'static str = "What was made of the connection, the newest first.";
+    const NEED: Need = READ;
+    const AT: At = At::Thing(Thing::Connection);
+    const STATUS: &'static [u16] = &[200];
+    const CODES: &'static [Code] = &[Code::CursorInvalid];
+    type Query = VersionsQuery;
+    type Body = NoBody;
+    type Answer = Page<VersionView>;
+
+    async fn run(desk: Desk, query: VersionsQuery, _: NoBody) -> Result<Answer<Self::Answer>, Refused> {
+        let id: ConnectionId = desk.params.id("connection_id")?;
+        let slice = desk.slice(query.limit, query.cursor.as_deref())?;
+        let before = slice.after.unwrap_or(i64::MAX);
+        let found = connection_versions::page(&mut desk.db(), id, before, slice.most()).await?;
+        let (found, next_cursor) = slice.page(found, |last: &Version| last.number);
+        Answer::new(200, &Page { items: found.iter().map(VersionView::of).collect(), next_cursor })
+    }
+}
+
+/// `GET /connections/{connection_id}/versions/{version}`
+pub struct ReadVersion;
+
+impl Operation for ReadVersion {
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = "/connections/{connection_id}/versions/{version}";
+    const NAME: &'static str = "read_connection_version";
+    const SUMMARY: &'static str = "What the connection was, or is to be, under this number.";
+    const NEED: Need = READ;
+    const AT: At = At::Thing(Thing::Connection);
+    const STATUS: &'static [u16] = &[200];
+    type Query = NoQuery;
+    type Body = NoBody;
+    type Answer = VersionView;
+
+    async fn run(desk: Desk, _: NoQuery, _: NoBody) -> Result<Answer<Self::Answer>, Refused> {
+        let (id, number) = (desk.params.id::<ConnectionId>("connection_id")?, desk.params.id("version")?);
+        let found = connection_versions::by_number(&mut desk.db(), id, number).await?;
+        Answer::new(200, &VersionView::of(&found.ok_or_else(Refused::hidden)?))
+    }
+}
+
+/// `POST /connections/{connection_id}/activate`
+pub struct Activate;
+
+/// What is to be live.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ActivateBody {
+    /// The draft's number, for who wants no other; absent: whatever the draft is now.
+    pub version: Option<i64>,
+    /// Also where people sign in by the connection, and nobody has tried the draft: for an owner who has just signed in, and
+    /// the operator; for the operator, also where no owner could sign in any more.
+    pub force: Option<bool>,
+}
+
+impl Operation for Activate {
+    const METHOD: Method = Method::POST;
+    const PATH: &'static str = "/connections/{connection_id}/activate";
+    const NAME: &'static str = "activate_connection";
+    const SUMMARY: &'static str =
+        "Makes the draft live. Whoever is on the way by the connection begins anew.";
+    const NEED: Need = WRITE;
+    const AT: At = At::Thing(Thing::Connection);
+    const STATUS: &'static [u16] = &[200];
+    const CODES: &'static [Code] = &[
+        Code::NoVersion,
+        Code::DraftUnread,
+        Code::Untested,
+        Code::ConnectionIncomplete,
+        Code::InvalidValue,
+        Code::OwnerRequired,
+        Code::PolicyLocksOut,
+        Code::PreconditionFailed,
+        Code::RoleCeiling,
+        Code::RoleNotAllowed,
+        Code::RoleUnknown,
+    ];
+    const ETAG: bool = true;
+    const FRESH: Option<Duration> = FRESH;
+    type Query = NoQuery;
+    type Body = Json<ActivateBody>;
+    type Answer = ConnectionView;
+
+    async fn run(desk: Desk, _: NoQuery, body: Self::Body) -> Result<Answer<Self::Answer>, Refused> {
+        let ActivateBody { version, force } = body.0;
+        acted(desk, Act::Activate(version, force == Some(true))).await
+    }
+}
+
+/// What is done with a connection that is there.
+#[derive(Clone, Copy, Debug)]
+enum Act {
+    Activate(Option<i64>, bool),
+    RollBack(Option<i64>, bool),
+    Disable(Force),
+    Enable,
+    MakePrimary,
+}
+
+impl Act {
+    /// Whether people may sign in by what was read, and not looked at since.
+    const fn opens(self) -> bool {
+        matches!(self, Self::Activate(..) | Self::RollBack(..) | Self::Enable)
+    }
+
+    async fn on(self, change: &mut Change<'_, '_>, before: Held) -> Result<Held, Refused> {
+        match self {
+            Self::Activate(version, forced) => activate(change, before, version, forced).await,
+            Self::RollBack(version, forced) => roll_back(change, before, version, forced).await,
+            Self::Disable(force) => {
+                released(change, &before, force).await?;
+                disable(change, before, force.force == Some(true)).await
+            }
+            Self::Enable => enable(change, before).await,
+            Self::MakePrimary => make_primary(change, before).await,
+        }
+    }
+}
+
+/// Nobody has looked at the metadata of a connection that is switched off, and it may have run out: then it is read first.
+async fn looked_at(desk: &Desk, id: ConnectionId) -> Result<(), Refused> {
+    let (broker, project) = (desk.visitor.broker(), desk.project().id);
+    let db = &mut desk.db();
+    let Some(found) = connections::by_id(db, project, id).await? else { return Ok(()) };
+    let until = found.saml().and_then(|saml| saml.saml.described_until());
+    let is_current = found.is_active() && until.is_none_or(|until| desk.now < until);
+    if is_current || connections::lifecycle_of(db, id).await?.activated_at.is_none() {
+        return Ok(());
+    }
+    // Whatever comes of it is judged as ever.
+    broker.saml_metadata.look(project, id).await?;
+    Ok(())
+}
+
+/// Does it with the connection of the path, and shows what that is then.
+async fn acted(desk: Desk, act: Act) -> Result<Answer<ConnectionView>, Refused> {
+    let (id, teller) = (desk.params.id::<ConnectionId>("connection_id")?, teller(&desk));
+    if act.opens() {
+        looked_at(&desk, id).await?;
+    }
+    desk.change(async move |change| {
+        let before = held(change, id).await?;
+        change.matches(&tag(&before))?;
+        shown(200, &teller, &act.on(change, before).await?)
+    })
+    .await
+}
+
+/// `POST /connections/{connection_id}/rollback`
+pub struct RollBack;
+
+/// What is to be live again.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RollBackBody {
+    /// One that was live; absent: the last one that worked.
+    pub version: Option<i64>,
+    /// For the operator: also where no owner could sign in any more.
+    pub force: Option<bool>,
+}
+
+impl Operation for RollBack {
+    const METHOD: Method = Method::POST;
+    const PATH: &'static str = "/connections/{connection_id}/rollback";
+    const NAME: &'static str = "roll_connection_back";
+    const SUMMARY: &'static str = "Brings back what was live before, under a new number.";
+    const NEED: Need = WRITE;
+    const AT: At = At::Thing(Thing::Connection);
+    const STATUS: &'static [u16] = &[200];
+    const CODES: &'static [Code] = &[
+        Code::NoVersion,
+        Code::ConnectionNotActive,
+        Code::ConnectionIncomplete,
+        Code::InvalidValue,
+        Code::OperatorRequired,
+        Code::OwnerRequired,
+        Code::PolicyLocksOut,
+        Code::PreconditionFailed,
+        Code::RoleCeiling,
+        Code::RoleNotAllowed,
+        Code::RoleUnknown,
+    ];
+    const ETAG: bool = true;
+    const FRESH: Option<Duration> = FRESH;
+    type Query = NoQuery;
+    type Body = Json<RollBackBody>;
+    type Answer = ConnectionView;
+
+    async fn run(desk: Desk, _: NoQuery, body: Self::Body) -> Result<Answer<Self::Answer>, Refused> {
+        let RollBackBody { version, force } = body.0;
+        acted(desk, Act::RollBack(version, force == Some(true))).await
+    }
+}
+
+/// `POST /connections/{connection_id}/disable`
+pub struct Disable;
+
+impl Operation for Disable {
+    const METHOD: Method = Method::POST;
+    const PATH: &'static str = "/connections/{connection_id}/disable";
+    const NAME: &'static str = "disable_connection";
+    const SUMMARY: &'static str = "Nobody signs in by it from now on.";
+    const NEED: Need = WRITE;
+    const AT: At = At::Thing(Thing::Connection);
+    const STATUS: &'static [u16] = &[200];
+    const CODES: &'static [Code] =
+        &[Code::EnforcementDepends, Code::PolicyLocksOut, Code::PreconditionFailed];
+    const ETAG: bool = true;
+    const FRESH: Option<Duration> = FRESH;
+    type Query = Force;
+    type Body = NoBody;
+    type Answer = ConnectionView;
+
+    async fn run(desk: Desk, query: Force, _: NoBody) -> Result<Answer<Self::Answer>, Refused> {
+        acted(desk, Act::Disable(query)).await
+    }
+}
+
+/// `POST /connections/{connection_id}/enable`
+pub struct Enable;
+
+impl Operation for Enable {
+    const METHOD: Method = Method::POST;
+    const PATH: &'static str = "/connections/{connection_id}/enable";
+    const NAME: &'static str = "enable_connection";
+    const SUMMARY: &'static str = "What was disabled is as it was before.";
+    const NEED: Need = WRITE;
+    const AT: At = At::Thing(Thing::Connection);
+    const STATUS: &'static [u16] = &[200];
+    const CODES: &'static [Code] = &[
+        Code::ConnectionIncomplete,
+        Code::LimitReached,
+        Code::OwnerRequired,
+        Code::PreconditionFailed,
+        Code::RoleCeiling,
+    ];
+    const ETAG: bool = true;
+    const FRESH: Option<Duration> = FRESH;
+    type Query = NoQuery;
+    type Body = NoBody;
+    type Answer = ConnectionView;
+
+    async fn run(desk: Desk, _: NoQuery, _: NoBody) -> Result<Answer<Self::Answer>, Refused> {
+        acted(desk, Act::Enable).await
+    }
+}
+
+/// `POST /connections/{connection_id}/primary` (S3-11)
+pub struct MakePrimary;
+
+impl Operation for MakePrimary {
+    const METHOD: Method = Method::POST;
+    const PATH: &'static str = "/connections/{connection_id}/primary";
+    const NAME: &'static str = "make_connection_primary";
+    const SUMMARY: &'static str =
+        "It is the one that is meant where no other is named; the other is no more.";
+    const NEED: Need = WRITE;
+    const AT: At = At::Thing(Thing::Connection);
+    const STATUS: &'static [u16] = &[200];
+    const CODES: &'static [Code] = &[Code::NotMovable, Code::ConnectionNotActive, Code::PreconditionFailed];
+    const ETAG: bool = true;
+    const FRESH: Option<Duration> = FRESH;
+    type Query = NoQuery;
+    type Body = NoBody;
+    type Answer = ConnectionView;
+
+    async fn run(desk: Desk, _: NoQuery, _: NoBody) -> Result<Answer<Self::Answer>, Refused> {
+        acted(desk, Act::MakePrimary).await
+    }
+}

@@ -1,0 +1,192 @@
+//! One person is called otherwise by their provider than they were: an owner says how, and they are who they were. It is
+//! the only way where the text itself is another one, and no address ever leads there (invariant 1).
+
+use std::time::Duration;
+
+use http::Method;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::names::NamesBody;
+use super::refuse_others;
+use crate::foundation::email::Email;
+use crate::foundation::id::{ConnectionId, IdentityId, UserId};
+use crate::manage::api::route::{At, Json, NoBody, NoQuery, Operation, Thing};
+use crate::manage::authority::Need;
+use crate::manage::connections::api::{FRESH, READ, WRITE};
+use crate::manage::connections::{event, held};
+use crate::manage::desk::{Answer, Change, Desk};
+use crate::manage::refused::{Code, Refused};
+use crate::model::connection::{Connection, NameIdFormat};
+use crate::model::identity::{Identity, Naming};
+use crate::store::durable::{connections, identities};
+
+const PATH: &str = "/connections/{connection_id}/relink/people/{user_id}";
+/// SAML Core, section 8.3.7; OpenID Connect Core, section 2, says 255.
+const LONGEST: usize = 256;
+
+/// What the provider calls somebody.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct PersonNames {
+    pub connection_id: String,
+    pub user_id: String,
+    /// Of which provider.
+    pub issuer: String,
+    pub names: Vec<PersonName>,
+}
+
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct PersonName {
+    pub identity_id: String,
+    pub subject: String,
+    /// Of a NameID.
+    pub format: Option<String>,
+    /// The attribute that it was read in.
+    pub attribute: Option<String>,
+    #[schemars(extend("format" = "date-time"))]
+    pub last_login_at: String,
+}
+
+impl PersonName {
+    fn of(identity: &Identity) -> Self {
+        let NamesBody { format, attribute } = NamesBody::of(&identity.naming);
+        Self {
+            identity_id: identity.id.to_string(),
+            subject: identity.subject.clone(),
+            format,
+            attribute,
+            last_login_at: identity.last_login_at.rfc3339(),
+        }
+    }
+}
+
+/// `GET /connections/{connection_id}/relink/people/{user_id}`
+pub struct Plan;
+
+impl Operation for Plan {
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = PATH;
+    const NAME: &'static str = "plan_relink_person";
+    const SUMMARY: &'static str =
+        "What the provider calls somebody who has come by the connection. Nothing is changed.";
+    const NEED: Need = READ;
+    const AT: At = At::Thing(Thing::Connection);
+    const STATUS: &'static [u16] = &[200];
+    type Query = NoQuery;
+    type Body = NoBody;
+    type Answer = PersonNames;
+
+    async fn run(desk: Desk, _: NoQuery, _: NoBody) -> Result<Answer<Self::Answer>, Refused> {
+        let id: ConnectionId = desk.params.id("connection_id")?;
+        let user: UserId = desk.params.id("user_id")?;
+        let db = &mut desk.db();
+        let live = connections::by_id(db, desk.project().id, id).await?.ok_or_else(Refused::hidden)?;
+        let issuer = live.settings.upstream.issuer();
+        let known = identities::of_user(db, (live.id, issuer), user).await?;
+        if known.is_empty() {
+            return Err(Refused::hidden());
+        }
+        let names = known.iter().map(PersonName::of).collect();
+        let (connection_id, user_id) = (live.id.to_string(), user.to_string());
+        Answer::new(200, &PersonNames { connection_id, user_id, issuer: issuer.to_owned(), names })
+    }
+}
+
+/// What somebody is called from now on.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RelinkPersonBody {
+    /// Which of their names, by the plan that somebody has looked at.
+    pub identity_id: String,
+    /// What the provider calls them now, exactly as it says it.
+    #[schemars(extend("minLength" = 1, "maxLength" = LONGEST))]
+    pub subject: String,
+    /// Of a SAML connection: the format of the NameID that it is.
+    #[serde(default)]
+    pub format: Option<String>,
+    /// Or the attribute. Of the two, what the live settings name people by.
+    #[serde(default)]
+    pub attribute: Option<String>,
+}
+
+/// `POST /connections/{connection_id}/relink/people/{user_id}`
+pub struct Relink;
+
+impl Operation for Relink {
+    const METHOD: Method = Method::POST;
+    const PATH: &'static str = PATH;
+    const NAME: &'static str = "relink_person";
+    const SUMMARY: &'static str = "Says what the provider calls somebody from now on: under that name they are who they were; for an owner, and the operator.";
+    const NEED: Need = WRITE;
+    const AT: At = At::Thing(Thing::Connection);
+    const STATUS: &'static [u16] = &[200];
+    const CODES: &'static [Code] = &[Code::InvalidValue, Code::RelinkConflict];
+    const FRESH: Option<Duration> = FRESH;
+    type Query = NoQuery;
+    type Body = Json<RelinkPersonBody>;
+    type Answer = PersonName;
+
+    async fn run(desk: Desk, _: NoQuery, body: Self::Body) -> Result<Answer<Self::Answer>, Refused> {
+        let id: ConnectionId = desk.params.id("connection_id")?;
+        let user: UserId = desk.params.id("user_id")?;
+        desk.change(async move |change| {
+            refuse_others(&change.standing)?;
+            let renamed = relink(change, (id, user), &body.0).await?;
+            Answer::new(200, &PersonName::of(&renamed))
+        })
+        .await
+    }
+}
+
+async fn relink(
+    change: &mut Change<'_, '_>,
+    (id, user): (ConnectionId, UserId),
+    wanted: &RelinkPersonBody,
+) -> Result<Identity, Refused> {
+    let live = held(change, id).await?.connection;
+    let issuer = live.settings.upstream.issuer();
+    let known = identities::of_user(change.tx, (live.id, issuer), user).await?;
+    if known.is_empty() {
+        return Err(Refused::hidden());
+    }
+    let meant: Option<IdentityId> = wanted.identity_id.parse().ok();
+    let identity = known.into_iter().find(|known| Some(known.id) == meant);
+    let identity =
+        identity.ok_or_else(|| Refused::value("/identity_id", "is no name of theirs by this connection"))?;
+    let naming = naming(wanted, &live)?;
+    let subject = subject(&wanted.subject, &naming)?;
+    identities::rename(change.tx, identity.id, (&subject, &naming)).await?;
+    // What names a person stays where it can be deleted: the trail tells of kinds.
+    let told = event(change, "organization.connection.person_relinked", &live)
+        .with("user", user.to_string())
+        .with("identity", identity.id.to_string())
+        .with("issuer", issuer)
+        .with("from", identity.naming.to_string())
+        .with("to", naming.to_string());
+    change.record(&told).await?;
+    Ok(Identity { subject, naming, ..identity })
+}
+
+fn naming(wanted: &RelinkPersonBody, live: &Connection) -> Result<Naming, Refused> {
+    let names = NamesBody { format: wanted.format.clone(), attribute: wanted.attribute.clone() };
+    match live.oidc() {
+        Some(_) if names == NamesBody::default() => Ok(Naming::Sub),
+        Some(_) => Err(Refused::value("", "a provider that speaks OpenID Connect names people by sub alone")),
+        None => names.of_live("", live),
+    }
+}
+
+/// As an answer's would be read: nothing is trimmed, and an address is the same in whatever case.
+fn subject(text: &str, naming: &Naming) -> Result<String, Refused> {
+    let is_name = (1..=LONGEST).contains(&text.chars().count())
+        && text.trim() == text
+        && !text.contains(char::is_control);
+    if !is_name {
+        let why = "must have 1 to 256 characters, without control characters or white space around it";
+        return Err(Refused::value("/subject", why));
+    }
+    let is_address =
+        matches!(naming, Naming::NameId { format, .. } if format == NameIdFormat::EmailAddress.uri());
+    let address = Email::parse(text).ok().filter(|_| is_address);
+    Ok(address.map_or_else(|| text.to_owned(), |address| address.as_str().to_owned()))
+}

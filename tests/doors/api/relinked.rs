@@ -1,0 +1,206 @@
+//! Whom a provider names otherwise than it did: an owner says so, of a kind of names or of one person, and nobody is led
+//! anywhere by an address (H10, invariant 1).
+
+use behalf::protocol::saml::names::name_id;
+use serde_json::{Value, json};
+
+use crate::house::api::Api;
+use crate::house::application::{Application, Arrival, Person};
+use crate::house::broker::{Engine, House, Plan};
+use crate::house::lying_idp;
+use crate::house::lying_saml_idp::Says;
+use crate::house::visitor::Answer;
+
+const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
+const EVERYTHING: [&str; 2] = ["connections:read", "connections:write"];
+
+fn told(answer: &Answer) -> (u16, Value) {
+    (answer.status.as_u16(), answer.json()["code"].clone())
+}
+
+fn refusal(status: u16, code: &str) -> (u16, Value) {
+    (status, json!(code))
+}
+
+fn fine(answer: Answer) -> Value {
+    assert!(answer.status.is_success(), "{}: {}", answer.status, answer.body);
+    answer.json()
+}
+
+async fn comes(house: &House, says: &Says) -> Arrival {
+    let ask = Application::rp1(house).asks();
+    Person::new("bob@b.test").signs_in_by(house, "cb", &ask, says).await
+}
+
+async fn makes_live(house: &House, api: &Api, settings: Value) {
+    let path = format!("/connections/{}", house.connection("cb").await);
+    fine(api.patch(&path, settings).await);
+    fine(api.post(&format!("{path}/activate"), json!({"force": true})).await);
+}
+
+/// As the provider names Bob: by a NameID of this format, and by an attribute.
+fn bob(name: &str, format: &str) -> Says {
+    Says::that("bob@b.test").named(name, format).attribute("uid", &["vic"])
+}
+
+#[tokio::test]
+async fn h10_names_of_one_kind_become_names_of_another_by_an_owners_word() {
+    for engine in ENGINES {
+        let house = Plan { engine, ..Plan::saml() }.build().await;
+        let (operator, key) = (Api::operator(&house).await, Api::key(&house, "org-b", &EVERYTHING).await);
+        comes(&house, &bob("vic", name_id::UNSPECIFIED)).await.code();
+        comes(&house, &Says::that("bea@b.test").named("bea", name_id::PERSISTENT)).await.code();
+        let (users, user) = (house.count("users").await, house.user("bob@b.test").await);
+        let path = format!("/connections/{}/relink/names", house.connection("cb").await);
+        let kinds = async || fine(key.get(&path).await)["kinds"].clone();
+        let kind = |format: Option<&str>, attribute: Option<&str>, named: bool| json!({"format": format, "attribute": attribute, "identities": 1, "named": named});
+        let (unspecified, persistent) = (Some(name_id::UNSPECIFIED), Some(name_id::PERSISTENT));
+        assert_eq!(kinds().await, json!([kind(unspecified, None, true), kind(persistent, None, true)]));
+
+        makes_live(&house, &operator, json!({"subject_attribute": "uid"})).await;
+        assert_eq!(kinds().await, json!([kind(unspecified, None, false), kind(persistent, None, false)]));
+        let before = house.before().await;
+        let says = bob("another", name_id::PERSISTENT);
+        assert_eq!(comes(&house, &says).await.status(), 403);
+        house.refused(&before, "subject_kind").await;
+        // Whoever administers it is told what came, and what to do.
+        let detail = house.events_since(&before).await.remove(0).detail;
+        assert_eq!(detail["found"], json!("the attribute uid"));
+        assert!(detail["expected"].as_str().unwrap().ends_with("/relink/names"), "{detail}");
+
+        let (from, to) = (json!({"format": name_id::UNSPECIFIED}), json!({"attribute": "uid"}));
+        let body = |from: &Value, to: &Value, identities: i64| json!({"from": from, "to": to, "identities": identities});
+        let others = Api::key(&house, "org-a", &EVERYTHING).await;
+        let nobodys = json!({"attribute": "mail"});
+        for (api, body, expected) in [
+            (&key, body(&from, &to, 1), refusal(403, "permission_missing")),
+            (&others, body(&from, &to, 1), refusal(404, "not_found")),
+            (&operator, body(&from, &to, 2), refusal(409, "plan_changed")),
+            (&operator, body(&from, &nobodys, 1), refusal(422, "invalid_value")),
+            (
+                &operator,
+                body(&from, &json!({"format": name_id::PERSISTENT}), 1),
+                refusal(422, "invalid_value"),
+            ),
+            (&operator, body(&to, &to, 1), refusal(422, "invalid_value")),
+            (&operator, body(&nobodys, &to, 1), refusal(422, "invalid_value")),
+            (&operator, body(&json!({}), &to, 1), refusal(422, "invalid_value")),
+            (
+                &operator,
+                body(&json!({"format": "x", "attribute": "y"}), &to, 1),
+                refusal(422, "invalid_value"),
+            ),
+        ] {
+            let before = house.before().await;
+            assert_eq!(told(&api.post(&path, body.clone()).await), expected, "{body}");
+            house.refused(&before, expected.1.as_str().unwrap()).await;
+        }
+        let relinked = fine(operator.post(&path, body(&from, &to, 1)).await);
+        assert_eq!((&relinked["to"], &relinked["identities"]), (&to, &json!(1)));
+        comes(&house, &says).await.code();
+        assert_eq!((house.count("users").await, house.user("bob@b.test").await), (users, user));
+        assert_eq!(kinds().await, json!([kind(None, Some("uid"), true), kind(persistent, None, false)]));
+        let trail = house.audit().await;
+        let event = trail.iter().find(|one| one.action == "organization.connection.names_relinked").unwrap();
+        assert_eq!((&event.detail["from"], &event.detail["to"]), (&from, &to));
+        // As the NameID that it was, the same text is nobody's any more.
+        makes_live(&house, &operator, json!({"subject_attribute": null})).await;
+        let before = house.before().await;
+        assert_eq!(comes(&house, &bob("vic", name_id::UNSPECIFIED)).await.status(), 403);
+        house.refused(&before, "subject_kind").await;
+    }
+}
+
+#[tokio::test]
+async fn h10_a_person_whom_the_provider_calls_otherwise_is_led_on_by_an_owner_and_by_no_address() {
+    for engine in ENGINES {
+        let house = Plan { engine, ..Plan::saml() }.build().await;
+        let (operator, key) = (Api::operator(&house).await, Api::key(&house, "org-b", &EVERYTHING).await);
+        Api::person(&house, "ann@a.test", "org-a").await;
+        comes(&house, &bob("one", name_id::PERSISTENT)).await.code();
+        comes(&house, &Says::that("bea@b.test").named("bea", name_id::PERSISTENT)).await.code();
+        let (users, user) = (house.count("users").await, house.user("bob@b.test").await);
+        let before = house.before().await;
+        let renamed = bob("Two@b.test", name_id::EMAIL_ADDRESS);
+        assert_eq!(comes(&house, &renamed).await.status(), 409, "an address leads nobody anywhere");
+        house.refused(&before, "email_in_use_by_other_identity").await;
+        let detail = house.events_since(&before).await.remove(0).detail;
+        assert!(detail["expected"].as_str().unwrap().contains("/relink/people/"), "{detail}");
+
+        let people = format!("/connections/{}/relink/people", house.connection("cb").await);
+        let path = format!("{people}/{user}");
+        let plan = fine(key.get(&path).await);
+        let name = plan["names"][0].clone();
+        assert_eq!((&name["subject"], &name["format"]), (&json!("one"), &json!(name_id::PERSISTENT)));
+        let (identity, format) = (name["identity_id"].as_str().unwrap(), name_id::EMAIL_ADDRESS);
+        let body = |identity: &str, subject: &str, format: &str| json!({"identity_id": identity, "subject": subject, "format": format});
+        let right = body(identity, "Two@b.test", format);
+        let others = Api::key(&house, "org-a", &EVERYTHING).await;
+        let (bea, ann) = (house.user("bea@b.test").await, house.user("ann@a.test").await);
+        for (api, path, body, expected) in [
+            (&key, &path, right.clone(), refusal(403, "permission_missing")),
+            (&others, &path, right.clone(), refusal(404, "not_found")),
+            (&operator, &format!("{people}/{ann}"), right.clone(), refusal(404, "not_found")),
+            (&operator, &format!("{people}/{bea}"), right.clone(), refusal(422, "invalid_value")),
+            (&operator, &path, body(identity, " two", format), refusal(422, "invalid_value")),
+            (&operator, &path, body(identity, "", format), refusal(422, "invalid_value")),
+            (&operator, &path, body(identity, &"x".repeat(257), format), refusal(422, "invalid_value")),
+            (&operator, &path, body(identity, "two", name_id::TRANSIENT), refusal(422, "invalid_value")),
+            (
+                &operator,
+                &path,
+                json!({"identity_id": identity, "subject": "two", "attribute": "uid"}),
+                refusal(422, "invalid_value"),
+            ),
+            (
+                &operator,
+                &path,
+                json!({"identity_id": identity, "subject": "two"}),
+                refusal(422, "invalid_value"),
+            ),
+            (&operator, &path, body(identity, "bea", name_id::PERSISTENT), refusal(409, "relink_conflict")),
+        ] {
+            let before = house.before().await;
+            assert_eq!(told(&api.post(path, body.clone()).await), expected, "{body}");
+            house.refused(&before, expected.1.as_str().unwrap()).await;
+        }
+        fine(operator.post(&path, right).await);
+        comes(&house, &renamed).await.code();
+        assert_eq!((house.count("users").await, house.user("bob@b.test").await), (users, user));
+        let trail = house.audit().await;
+        let event = trail.iter().find(|one| one.action == "organization.connection.person_relinked").unwrap();
+        assert!(!event.detail.to_string().to_lowercase().contains("two@"), "{}", event.detail);
+        // By the name that they had they are nobody who is known.
+        let before = house.before().await;
+        assert_eq!(comes(&house, &bob("one", name_id::PERSISTENT)).await.status(), 409);
+        house.refused(&before, "email_in_use_by_other_identity").await;
+    }
+}
+
+#[tokio::test]
+async fn h10_where_there_is_one_kind_of_names_none_becomes_another() {
+    let house = House::opens().await;
+    let operator = Api::operator(&house).await;
+    house.idp_a.says(lying_idp::Says::that("one", "new@a.test"));
+    let ask = || Application::rp1(&house).asks().with("login_hint", "new@a.test");
+    Person::new("new@a.test").follows(&ask()).await.code();
+    let (path, user) =
+        (format!("/connections/{}/relink", house.connection("ca").await), house.user("new@a.test").await);
+    let plan = fine(operator.get(&format!("{path}/names")).await);
+    assert_eq!((&plan["kinds"][0]["format"], &plan["kinds"][0]["attribute"]), (&Value::Null, &Value::Null));
+    let before = house.before().await;
+    let body = json!({"from": {"attribute": "x"}, "to": {"attribute": "y"}, "identities": 1});
+    assert_eq!(told(&operator.post(&format!("{path}/names"), body).await), refusal(422, "invalid_value"));
+    house.refused(&before, "invalid_value").await;
+    let person = format!("{path}/people/{user}");
+    let identity = fine(operator.get(&person).await)["names"][0]["identity_id"].clone();
+    let before = house.before().await;
+    let body = json!({"identity_id": identity, "subject": "two", "attribute": "y"});
+    assert_eq!(told(&operator.post(&person, body).await), refusal(422, "invalid_value"));
+    house.refused(&before, "invalid_value").await;
+    // What a new registration at the provider calls them.
+    fine(operator.post(&person, json!({"identity_id": identity, "subject": "two"})).await);
+    house.idp_a.says(lying_idp::Says::that("two", "new@a.test"));
+    Person::new("new@a.test").follows(&ask()).await.code();
+    assert_eq!(house.user("new@a.test").await, user);
+}

@@ -1,0 +1,173 @@
+//! What is believed of a SAML provider's metadata over time, with nobody there to ask (threats M15, H17, H18).
+
+use std::time::Duration;
+
+use behalf::broker::Look;
+use behalf::foundation::clock::Moment;
+use behalf::model::connection::Unusable;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+
+use super::provisioning::{ENGINES, Engine, House};
+use super::saml_connections::{DAY, ENTITY, IDP, Idp, NOW, OTHER_IDP, SSO, actions, listing, signed};
+use crate::house::publisher::Publisher;
+
+async fn certificates(house: &House) -> Vec<String> {
+    house.connection("p").await.saml().unwrap().saml.idp.certificates.clone()
+}
+
+async fn valid_until(house: &House) -> Option<Moment> {
+    house.connection("p").await.saml().unwrap().saml.metadata.as_ref().unwrap().valid_until
+}
+
+async fn unusable(house: &House) -> Option<Unusable> {
+    let made = house.connection("p").await;
+    house.broker.saml_keys.idp(made.saml().unwrap()).err()
+}
+
+/// A visitor comes a day later.
+async fn look(house: &House, publisher: &Publisher, document: String) -> Look {
+    publisher.says(document);
+    house.clock.turn(DAY);
+    let made = house.connection("p").await;
+    house.broker.saml_metadata.look(made.project_id, made.id).await.unwrap()
+}
+
+fn both() -> [String; 2] {
+    [IDP.certificate.base64(), OTHER_IDP.certificate.base64()]
+}
+
+#[tokio::test]
+async fn m15_h18_documents_that_are_valid_for_a_shorter_time_bring_keys_and_take_nothing_away() {
+    for engine in ENGINES {
+        let house = House::open_to_here(engine).await;
+        let publisher = Publisher::of(IDP.metadata(ENTITY)).await;
+        house.apply(&publisher.file("")).await;
+        let until = |days| Some(NOW.plus(DAY * days));
+        look(&house, &publisher, signed(&listing(&[&IDP], until(30)), &IDP)).await;
+        assert_eq!(valid_until(&house).await, until(30));
+
+        let shorter = look(&house, &publisher, signed(&listing(&[&IDP], until(8)), &IDP)).await;
+        assert!(matches!(shorter, Look::Same), "what is known is confirmed: {shorter:?}");
+        let next = signed(&listing(&[&IDP, &OTHER_IDP], until(9)), &IDP);
+        assert!(matches!(look(&house, &publisher, next).await, Look::Changed));
+        assert_eq!(certificates(&house).await, both());
+        assert_eq!(valid_until(&house).await, until(30), "nor does it end anything sooner");
+
+        // It may be an old one all the same: whoever kept one takes nothing away with it and moves nobody.
+        let old = signed(&listing(&[&OTHER_IDP], until(10)), &IDP);
+        let moved =
+            signed(&listing(&[&IDP, &OTHER_IDP], until(11)).replace(SSO, "https://old.test/sso"), &IDP);
+        for document in [old, moved] {
+            let before = house.connection("p").await;
+            let told = look(&house, &publisher, document).await;
+            assert!(
+                matches!(&told, Look::Failed(why) if why.to_string().contains("may be older")),
+                "{told:?}"
+            );
+            assert_eq!(house.connection("p").await, before);
+        }
+        // What is valid for as long as the newest one counts as a whole.
+        look(&house, &publisher, signed(&listing(&[&OTHER_IDP], until(31)), &OTHER_IDP)).await;
+        assert_eq!(certificates(&house).await, [OTHER_IDP.certificate.base64()]);
+        // And what was withdrawn stays away, also in one that would bring something new besides.
+        let third = Idp::new(NOW.plus(DAY * 900));
+        let back = signed(&listing(&[&OTHER_IDP, &IDP, &third], until(20)), &OTHER_IDP);
+        assert!(matches!(look(&house, &publisher, back).await, Look::Failed(_)));
+        assert_eq!(certificates(&house).await, [OTHER_IDP.certificate.base64()]);
+    }
+}
+
+#[tokio::test]
+async fn m15_a_document_from_before_the_connection_was_there_brings_no_key_along() {
+    let house = House::open_to_here(Engine::Sqlite).await;
+    let federation = Idp::new(NOW.plus(DAY * 900));
+    let until = |days| Some(NOW.plus(DAY * days));
+    let by_federation = |idps: &[&Idp], days| signed(&listing(idps, until(days)), &federation);
+    let publisher = Publisher::of(by_federation(&[&IDP], 10)).await;
+    let pinned = format!("metadata_certificate = \"{}\"\n", federation.certificate.base64());
+    house.apply(&publisher.file(&pinned)).await;
+    look(&house, &publisher, by_federation(&[&IDP], 60)).await;
+    let before = certificates(&house).await;
+    for old in
+        [by_federation(&[&IDP, &OTHER_IDP], 9), signed(&listing(&[&IDP, &OTHER_IDP], None), &federation)]
+    {
+        assert!(matches!(look(&house, &publisher, old).await, Look::Failed(_)));
+        assert_eq!(certificates(&house).await, before);
+    }
+    // One that ends later than the one of that day is newer than the connection.
+    assert!(matches!(look(&house, &publisher, by_federation(&[&IDP, &OTHER_IDP], 20)).await, Look::Changed));
+    assert_eq!(certificates(&house).await, both());
+}
+
+#[tokio::test]
+async fn m15_h18_a_provider_that_says_no_more_when_its_documents_end_is_not_shut_out() {
+    for engine in ENGINES {
+        let house = House::open_to_here(engine).await;
+        let publisher = Publisher::of(IDP.metadata(ENTITY)).await;
+        house.apply(&publisher.file("")).await;
+        look(&house, &publisher, signed(&listing(&[&IDP], Some(NOW.plus(DAY * 4))), &IDP)).await;
+        let undated = signed(&listing(&[&IDP], None), &IDP);
+        assert!(matches!(look(&house, &publisher, undated).await, Look::Same));
+        let undated = signed(&listing(&[&IDP, &OTHER_IDP], None), &IDP);
+        assert!(matches!(look(&house, &publisher, undated.clone()).await, Look::Changed));
+        assert_eq!(actions(&house, "metadata_refused").await.len(), 0);
+        house.clock.turn(DAY * 2);
+        assert_eq!(unusable(&house).await, Some(Unusable::Outdated));
+        // Whoever comes then makes us look.
+        look(&house, &publisher, undated).await;
+        assert_eq!((unusable(&house).await, valid_until(&house).await), (None, None));
+        assert_eq!(certificates(&house).await, both());
+    }
+}
+
+#[tokio::test]
+async fn m15_h17_an_offer_prolongs_what_it_still_lists_and_nothing_else() {
+    for engine in ENGINES {
+        let house = House::open_to_here(engine).await;
+        let until = |days| Some(NOW.plus(DAY * days));
+        let publisher = Publisher::of(listing(&[&IDP], until(2))).await;
+        house.apply(&publisher.file("")).await;
+        let before = house.connection("p").await.saml().unwrap().saml.idp.clone();
+        for (document, days) in [
+            (listing(&[&IDP, &OTHER_IDP], until(10)), 10),
+            (listing(&[&IDP], until(12)).replace(SSO, "https://new.partner.test/sso"), 12),
+            // Of what is known it says nothing.
+            (listing(&[&OTHER_IDP], until(20)), 12),
+        ] {
+            let offered = look(&house, &publisher, document).await;
+            assert!(matches!(offered, Look::Offered(_)), "{offered:?}");
+            assert_eq!(valid_until(&house).await, until(days));
+            assert_eq!(house.connection("p").await.saml().unwrap().saml.idp, before, "nothing is added");
+            assert_eq!(unusable(&house).await, None);
+        }
+        assert_eq!(actions(&house, "metadata_offered").await.len(), 3);
+        publisher.fails();
+        house.clock.turn(DAY * 10);
+        assert_eq!(unusable(&house).await, Some(Unusable::Outdated));
+    }
+}
+
+#[tokio::test]
+async fn m15_no_document_promises_more_than_a_year_and_a_bit() {
+    let house = House::open_to_here(Engine::Sqlite).await;
+    let publisher = Publisher::of(IDP.metadata(ENTITY)).await;
+    house.apply(&publisher.file("")).await;
+    look(&house, &publisher, signed(&listing(&[&IDP], Some(NOW.plus(DAY * 5_000))), &IDP)).await;
+    assert_eq!(valid_until(&house).await, Some(house.broker.now().plus(DAY * 400)));
+}
+
+#[tokio::test]
+async fn m10_a_host_that_hangs_keeps_few_waiting_with_a_message_in_hand() {
+    let house = House::open_to_here(Engine::Sqlite).await;
+    let publisher = Publisher::of(IDP.metadata(ENTITY)).await;
+    house.apply(&publisher.file("")).await;
+    publisher.hangs();
+    house.clock.turn(Duration::from_secs(61));
+    let made = house.connection("p").await;
+    let metadata = &house.broker.saml_metadata;
+    let looks: FuturesUnordered<_> = (0..30).map(|_| metadata.look(made.project_id, made.id)).collect();
+    // One looks, and eight wait for what it sees.
+    let told: Vec<_> = looks.take(21).collect().await;
+    assert!(told.iter().all(|look| matches!(look, Ok(Look::Cooling))), "{told:?}");
+}

@@ -1,0 +1,2 @@
+#[path = "../../../src/protocol/saml/mod.rs"]
+pub mod saml;
