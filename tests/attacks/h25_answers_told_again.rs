@@ -18,6 +18,7 @@ use crate::house::form::Form;
 use crate::house::lying_idp::Door;
 use crate::house::lying_saml_idp::{Says, posts};
 use crate::house::visitor::{Answer, Visitor};
+use behalf::config::Config;
 
 const RP1: &str = "redirect_uris = [\"https://rp1.test/callback\"]";
 
@@ -136,8 +137,7 @@ async fn h24_whoever_gives_up_and_then_picks_has_given_up() {
 /// An operator's own pages may be longer than what is kept: that is told once, and told.
 #[tokio::test]
 async fn h25_an_answer_that_is_too_long_to_be_kept_is_given() {
-    let mut plan = Plan::default();
-    plan.settings = |config| {
+    let settings = |config: &mut Config| {
         let database = config.database.url.strip_prefix("sqlite:").unwrap();
         let templates = Path::new(database).with_file_name("templates");
         let layout = include_str!("../../templates/layout.html");
@@ -145,7 +145,7 @@ async fn h25_an_answer_that_is_too_long_to_be_kept_is_given() {
         fs::write(templates.join("layout.html"), format!("{layout}<!-- {} -->", "x".repeat(70_000))).unwrap();
         config.pages.templates = Some(templates);
     };
-    let house = plan.build().await;
+    let house = Plan { settings, ..Plan::default() }.build().await;
     let (mut con, _, form) = at_the_picker(&house, "form_post").await;
     let answer = con.browser.submit(&form).await;
     assert!(answer.body.len() > 70_000, "{} {}", answer.status, answer.body.len());

@@ -167,6 +167,7 @@ async fn m15_what_somebody_has_had_read_anew_is_taken_back_but_for_what_the_prov
             scene.publishes_by(&third, &[&third.certificate]).await;
         }
         assert_eq!(scene.live().await, [print(&third)]);
+        scene.house.turn_clock(1);
         scene.publisher.says(scene.listing(&[&scene.old().certificate]));
         fine(scene.operator.patch(&scene.path, json!({"read_metadata": true})).await);
         fine(scene.acts("activate", json!({"force": true})).await);
