@@ -163,7 +163,7 @@ pub fn with_keys_of(known: &IdentityProvider, listed: &IdentityProvider) -> Iden
 }
 
 /// Signed documents without a date cannot be told apart by their age, and one node of a provider may publish an older copy
-/// for a while. What such a one does not list any more is missed first, and taken away if it is missed for [`PATIENCE`]. An
+/// for a while. What such a one does not list any more is missed first, and taken away if it is missed for a day. An
 /// operator takes it away at once.
 pub fn patient(
     saml: &SamlSettings,
