@@ -794,7 +794,7 @@ async fn m21_a_pushed_request_is_taken_once_by_its_own_application(db: Database)
 
 fn asked(application: ApplicationId) -> Asked {
     let whole = serde_json::json!({ "application": application, "redirect_uri": "https://rp1.test/", "redirect_uri_given": true,
-        "scopes": ["openid"], "prompt": {}, "organization": { "named": "org-a" }, "resources": ["urn:a"],
+        "scopes": ["openid"], "prompt": {}, "organization": { "named": { "name": "org-a" } }, "resources": ["urn:a"],
         "response_mode": "form_post.jwt", "acr": { "values": ["x"], "essential": true } });
     serde_json::from_value(whole).unwrap()
 }
