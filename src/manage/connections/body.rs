@@ -68,7 +68,8 @@ pub struct Meta {
     pub display_name: Option<String>,
     /// Makes it live at once.
     pub activate: Option<bool>,
-    /// Makes it live without a test sign-in that succeeded, for an owner who has just signed in, and the operator.
+    /// Makes it live also where people sign in by the connection, and nobody has tried the draft: for an owner who has just
+    /// signed in, and the operator; for the operator, also where no owner could sign in any more.
     pub force: Option<bool>,
 }
 

@@ -212,7 +212,7 @@ impl Operation for Delete {
     const METHOD: Method = Method::DELETE;
     const PATH: &'static str = "/roles/{role_id}";
     const NAME: &'static str = "delete_role";
-    const SUMMARY: &'static str = "Deletes a role that nobody has.";
+    const SUMMARY: &'static str = "Deletes a role that nobody has, or with `force` one that people have.";
     const NEED: Need = Need::Permitted(Permission::RolesWrite);
     const AT: At = At::Thing(Thing::Role);
     const STATUS: &'static [u16] = &[204];

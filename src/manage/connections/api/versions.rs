@@ -114,7 +114,8 @@ pub struct Activate;
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ActivateBody {
-    /// The draft's number, for who wants no other; absent: whatever the draft is now.
+    /// The draft's number, for who wants no other. A draft of somebody else's by which the provider is believed otherwise is
+    /// named by it, or by `If-Match`; the operator, and of any other draft everybody, may leave both out.
     pub version: Option<i64>,
     /// Also where people sign in by the connection, and nobody has tried the draft: for an owner who has just signed in, and
     /// the operator; for the operator, also where no owner could sign in any more.
@@ -321,7 +322,7 @@ impl Operation for MakePrimary {
     const PATH: &'static str = "/connections/{connection_id}/primary";
     const NAME: &'static str = "make_connection_primary";
     const SUMMARY: &'static str =
-        "It is the one that is meant where no other is named; the other is no more.";
+        "Makes it the one that is meant where none is named, in the place of the one before.";
     const NEED: Need = WRITE;
     const AT: At = At::Thing(Thing::Connection);
     const STATUS: &'static [u16] = &[200];
