@@ -11,18 +11,11 @@ use crate::manage::authority::Need;
 use crate::manage::refused::Code;
 
 /// What any route may refuse.
-const EVERYWHERE: [Code; 19] = [
+const EVERYWHERE: [Code; 12] = [
     Code::UnknownParameter,
     Code::DuplicateParameter,
     Code::InvalidParameter,
     Code::BodyUnexpected,
-    Code::Unauthenticated,
-    Code::DpopNonceWanted,
-    Code::DpopProofInvalid,
-    Code::TokenWithoutMfa,
-    Code::TokenWithoutSso,
-    Code::ApiKeysDisabled,
-    Code::OrganizationInactive,
     Code::TwoHosts,
     Code::TooLarge,
     Code::UriTooLong,
@@ -31,6 +24,17 @@ const EVERYWHERE: [Code; 19] = [
     Code::RateLimited,
     Code::ServerError,
     Code::Timeout,
+];
+
+/// What any route may refuse that is not for everybody.
+const OF_CALLERS: [Code; 7] = [
+    Code::Unauthenticated,
+    Code::DpopNonceWanted,
+    Code::DpopProofInvalid,
+    Code::TokenWithoutMfa,
+    Code::TokenWithoutSso,
+    Code::ApiKeysDisabled,
+    Code::OrganizationInactive,
 ];
 
 pub(super) fn responses(route: &Route, writes_: &mut SchemaGenerator) -> Map<String, Value> {
@@ -126,20 +130,11 @@ pub(super) fn other_method() -> Value {
 /// By status, the codes that a route may answer with.
 fn refusals(route: &Route) -> BTreeMap<u16, BTreeSet<&'static str>> {
     let mut codes: Vec<Code> = EVERYWHERE.into_iter().chain(route.codes.iter().copied()).collect();
+    if route.need != Need::Public {
+        codes.extend(OF_CALLERS);
+    }
     match route.need {
-        Need::Public => {
-            let of_callers = [
-                Code::Unauthenticated,
-                Code::DpopNonceWanted,
-                Code::DpopProofInvalid,
-                Code::TokenWithoutMfa,
-                Code::TokenWithoutSso,
-                Code::ApiKeysDisabled,
-                Code::OrganizationInactive,
-            ];
-            codes.retain(|code| !of_callers.contains(code));
-        }
-        Need::Any => {}
+        Need::Public | Need::Any => {}
         Need::Person => codes.push(Code::PersonRequired),
         Need::Account => codes.extend([Code::PersonRequired, Code::BeyondConsent]),
         Need::Permitted(_) => codes.extend([Code::PermissionMissing, Code::OrganizationFunctionMissing]),
