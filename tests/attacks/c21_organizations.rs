@@ -116,7 +116,7 @@ async fn c21_only_what_is_on_the_picker_can_be_picked() {
 }
 
 /// What ends a delegate's or a member's right, and the check that says so.
-const ENDS: [(&str, &str); 9] = [
+pub(super) const ENDS: [(&str, &str); 9] = [
     ("UPDATE memberships SET status = 'removed'", "delegation_inactive"),
     ("UPDATE memberships SET status = 'suspended'", "delegation_inactive"),
     ("UPDATE delegations SET revoked_at = 1", "delegation_inactive"),

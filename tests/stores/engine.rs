@@ -645,7 +645,7 @@ pub async fn on_postgresql_a_change_of_what_has_changed_since_is_a_conflict() {
         tables(&store.db).await;
         parent(&store.db, "p").await;
         let (db, sql) = (store.db.clone(), "UPDATE parent SET n = n + 1");
-        let late = store.db.write_on_snapshot(async move |tx| {
+        let late = store.db.write_again_on_snapshot(async move |tx| {
             parents_in(tx).await?;
             db.write(async move |tx| tx.execute(sql, &[]).await).await?;
             tx.execute(sql, &[]).await

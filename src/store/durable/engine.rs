@@ -145,29 +145,9 @@ impl Database {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        self.write_in(Mode::Write, work).await
-    }
-
-    /// As [`Self::write`], and every statement sees the database of one moment (PostgreSQL: `REPEATABLE READ`).
-    /// A change of a row that has changed since is a [`StoreError::Conflict`].
-    pub async fn write_on_snapshot<T, E, F>(&self, work: F) -> Result<T, E>
-    where
-        F: AsyncFnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
-        T: Send + 'static,
-        E: From<StoreError> + Send + 'static,
-    {
-        self.write_in(Mode::WriteOnSnapshot, work).await
-    }
-
-    async fn write_in<T, E, F>(&self, mode: Mode, work: F) -> Result<T, E>
-    where
-        F: AsyncFnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
-        T: Send + 'static,
-        E: From<StoreError> + Send + 'static,
-    {
         match &self.0 {
             Engine::Sqlite(sqlite) => sqlite.writer.write(work).await,
-            Engine::Postgres(postgres) => postgres.transact(mode, work).await,
+            Engine::Postgres(postgres) => postgres.transact(Mode::Write, work).await,
         }
     }
 

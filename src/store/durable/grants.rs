@@ -13,7 +13,7 @@ use crate::model::grant::{Confirmation, Epochs, Grant, Refresh};
 
 pub use ends::{
     end_of_session, revoke, revoke_living, revoke_of_application, revoke_of_delegation, revoke_of_member,
-    revoke_of_origin, revoke_of_session, revoke_of_subject, revoke_of_user, revoke_within, take_back,
+    revoke_of_origin, revoke_of_subject, revoke_of_user, revoke_within, take_back,
 };
 
 macro_rules! columns {

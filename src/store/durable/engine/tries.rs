@@ -31,7 +31,8 @@ impl Database {
         self.tried(Mode::Write, work).await
     }
 
-    /// The same of [`Self::write_on_snapshot`].
+    /// As [`Self::write_again`], and every statement sees the database of one moment (PostgreSQL: `REPEATABLE READ`): of a
+    /// row that has changed since, others were faster.
     pub async fn write_again_on_snapshot<T, E, W>(&self, work: W) -> Result<T, E>
     where
         W: AsyncFn(&mut Tx<'_>) -> Result<T, E> + Send + Sync + 'static,

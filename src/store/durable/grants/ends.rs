@@ -43,12 +43,6 @@ pub async fn revoke_of_application(
     tx.execute(sql, params![application, now]).await
 }
 
-/// Revoked with its session, by somebody who takes all of it back: those that are offline too.
-pub async fn revoke_of_session(tx: &mut Tx<'_>, session: SessionId, now: Moment) -> Result<u64, StoreError> {
-    let sql = "UPDATE grants SET revoked_at = $2 WHERE session_id = $1 AND revoked_at IS NULL";
-    tx.execute(sql, params![session, now]).await
-}
-
 /// What a session has for one organization.
 pub async fn revoke_within(
     tx: &mut Tx<'_>,
