@@ -14,6 +14,17 @@ fn plan(engine: Engine) -> Plan {
     Plan::on(engine).with("[application.rp1]", "[application.rp1]\nconsent_required = true")
 }
 
+const ELSEWHERE: &str = "https://elsewhere.test/callback";
+
+/// The same, and it also waits for answers elsewhere.
+async fn with_another_place(engine: Engine) -> House {
+    let usual = "\"https://rp1.test/callback\"";
+    plan(engine)
+        .with(&format!("redirect_uris = [{usual}]"), &format!("redirect_uris = [{usual}, \"{ELSEWHERE}\"]"))
+        .build()
+        .await
+}
+
 /// As far as somebody is led who allows nothing unless they are asked here.
 async fn is_led(person: &mut Person, ask: &Ask) -> Arrival {
     let first = person.browser.get(&ask.url()).await;
@@ -268,14 +279,7 @@ async fn allows(con: &mut Person, ask: &Ask, words: &str) -> Arrival {
 #[tokio::test]
 async fn m07_one_yes_and_another_are_not_a_third() {
     for engine in [Engine::Sqlite, Engine::Postgres] {
-        let elsewhere = "https://elsewhere.test/callback";
-        let house = plan(engine)
-            .with(
-                "redirect_uris = [\"https://rp1.test/callback\"]",
-                &format!("redirect_uris = [\"https://rp1.test/callback\", \"{elsewhere}\"]"),
-            )
-            .build()
-            .await;
+        let house = with_another_place(engine).await;
         let rp1 = Application::rp1(&house);
         let (a, b) = (house.organization("org-a").await, house.organization("org-b").await);
         let asks = |organization: &str, scope: &str| {
@@ -283,8 +287,8 @@ async fn m07_one_yes_and_another_are_not_a_third() {
             ask.with("organization", organization)
         };
         let moved = |ask: Ask| {
-            let mut ask = ask.with("redirect_uri", elsewhere);
-            ask.application.redirect_uri = elsewhere.into();
+            let mut ask = ask.with("redirect_uri", ELSEWHERE);
+            ask.application.redirect_uri = ELSEWHERE.into();
             ask
         };
         let (large, small) = ("openid organization roles email", "openid organization");
@@ -344,14 +348,7 @@ async fn m07_one_yes_and_another_are_not_a_third() {
 
 #[tokio::test]
 async fn m07_a_family_goes_on_and_switches_as_from_where_it_led() {
-    let elsewhere = "https://elsewhere.test/callback";
-    let house = plan(Engine::Sqlite)
-        .with(
-            "redirect_uris = [\"https://rp1.test/callback\"]",
-            &format!("redirect_uris = [\"https://rp1.test/callback\", \"{elsewhere}\"]"),
-        )
-        .build()
-        .await;
+    let house = with_another_place(Engine::Sqlite).await;
     let rp1 = Application::rp1(&house);
     let scope = "openid organization roles";
     let asks = |organization: &str| {
@@ -362,8 +359,8 @@ async fn m07_a_family_goes_on_and_switches_as_from_where_it_led() {
     let here = asks("org-a");
     let tokens = here.redeems(&allows(&mut con, &here, "A Corporation").await).await;
     // B's was allowed at another place alone.
-    let mut there = asks("org-b").with("redirect_uri", elsewhere);
-    there.application.redirect_uri = elsewhere.into();
+    let mut there = asks("org-b").with("redirect_uri", ELSEWHERE);
+    there.application.redirect_uri = ELSEWHERE.into();
     let of_b = there.redeems(&allows(&mut con, &there, "elsewhere.test").await).await;
     let before = house.before().await;
     let refused = rp1.refreshes(tokens.refresh()).with("organization", "org-b").send().await;
@@ -432,7 +429,7 @@ async fn m07_what_was_allowed_counts_for_the_name_the_place_and_the_audiences_th
         let code = says(&mut ann, &first, &page, "allow").await;
         let mut tokens = first.redeems(&code).await;
         let api = format!("{}/api/v1", house.url);
-        let moved = json!(["https://rp1.test/callback", "https://elsewhere.test/callback"]);
+        let moved = json!(["https://rp1.test/callback", ELSEWHERE]);
         for (change, words, ends) in [
             (json!({"display_name": "Your Bank"}), "May Your Bank be told of you?", true),
             (json!({"audiences": ["orders"]}), "orders", true),
@@ -455,8 +452,8 @@ async fn m07_what_was_allowed_counts_for_the_name_the_place_and_the_audiences_th
             }
             let mut asks = first.clone();
             if change.get("redirect_uris").is_some() {
-                asks = asks.with("redirect_uri", "https://elsewhere.test/callback");
-                asks.application.redirect_uri = "https://elsewhere.test/callback".into();
+                asks = asks.with("redirect_uri", ELSEWHERE);
+                asks.application.redirect_uri = ELSEWHERE.into();
             }
             let before = house.before().await;
             let silent = is_led(&mut ann, &asks.clone().with("prompt", "none")).await;

@@ -45,6 +45,15 @@ async fn publishes(operator: &Api, organization: &str) {
     assert_eq!(said.status, 200, "{}", said.body);
 }
 
+/// A house with an organization that may own applications, and who administers it.
+async fn with_a_publisher(engine: Engine) -> (House, Api, Api) {
+    let house = House::on(engine).await;
+    let operator = Api::operator(&house).await;
+    let admin = Api::person(&house, "ann@a.test", "org-a").await;
+    publishes(&operator, "org-a").await;
+    (house, operator, admin)
+}
+
 async fn made(api: &Api, body: Value) -> (String, Value) {
     let made = api.post("/applications", body).await;
     assert_eq!(made.status, 201, "{}", made.body);
@@ -147,10 +156,7 @@ async fn s0_25_s0_03_an_organization_that_is_a_publisher_sees_to_its_own_applica
 
 #[tokio::test]
 async fn s0_25_h01_what_reaches_beyond_its_own_people_is_the_operators_to_say() {
-    let house = House::opens().await;
-    let operator = Api::operator(&house).await;
-    let ann = Api::person(&house, "ann@a.test", "org-a").await;
-    publishes(&operator, "org-a").await;
+    let (house, operator, ann) = with_a_publisher(Engine::Sqlite).await;
     let (path, _) = made(&ann, body()).await;
     let operators = refusal(403, "operator_required");
     let b = house.organization("org-b").await;
@@ -227,10 +233,7 @@ async fn s0_25_h01_what_reaches_beyond_its_own_people_is_the_operators_to_say() 
 #[tokio::test]
 async fn s0_25_m07_only_its_own_people_come_to_it_each_is_asked_and_nobody_while_it_may_own_none() {
     for engine in ENGINES {
-        let house = House::on(engine).await;
-        let operator = Api::operator(&house).await;
-        let admin = Api::person(&house, "ann@a.test", "org-a").await;
-        publishes(&operator, "org-a").await;
+        let (house, operator, admin) = with_a_publisher(engine).await;
         let (path, wiki) = made(&admin, body()).await;
         let own = asks(&house, &wiki);
         let theirs = own.clone().with("login_hint", "bob@b.test");
@@ -324,10 +327,7 @@ async fn s2_05_an_application_that_some_organizations_use_learns_of_no_others_of
 #[tokio::test]
 async fn s0_32_what_is_disabled_uses_up_no_place_for_good() {
     for engine in ENGINES {
-        let house = House::on(engine).await;
-        let operator = Api::operator(&house).await;
-        let admin = Api::person(&house, "ann@a.test", "org-a").await;
-        publishes(&operator, "org-a").await;
+        let (house, operator, admin) = with_a_publisher(engine).await;
         let (path, _) = made(&admin, body()).await;
         let copies = async |from: usize, to: usize| {
             for number in from..to {
@@ -363,10 +363,7 @@ async fn s0_32_what_is_disabled_uses_up_no_place_for_good() {
 #[tokio::test]
 async fn c22_s0_25_an_organizations_application_works_by_itself_for_that_one_and_for_nobody_else() {
     for engine in ENGINES {
-        let house = House::on(engine).await;
-        let operator = Api::operator(&house).await;
-        let admin = Api::person(&house, "ann@a.test", "org-a").await;
-        publishes(&operator, "org-a").await;
+        let (house, operator, admin) = with_a_publisher(engine).await;
         let (path, wiki) = made(&admin, body()).await;
         let opened = json!({"organizations": ["org-a", "org-b"], "audiences": ["orders"]});
         assert_eq!(operator.patch(&path, opened).await.status, 200);
@@ -407,10 +404,7 @@ async fn c22_s0_25_an_organizations_application_works_by_itself_for_that_one_and
 #[tokio::test]
 async fn c22_s0_25_for_the_operators_audience_no_organization_renames_what_tokens_say() {
     for engine in ENGINES {
-        let house = House::on(engine).await;
-        let operator = Api::operator(&house).await;
-        let admin = Api::person(&house, "ann@a.test", "org-a").await;
-        publishes(&operator, "org-a").await;
+        let (house, operator, admin) = with_a_publisher(engine).await;
         let (path, _) = made(&admin, body()).await;
         let mapping = json!({"claims": {"mapping": {"tenant": "org_id"}}});
         assert_eq!(admin.patch(&path, mapping.clone()).await.status, 200, "for itself, as it likes");
