@@ -1,7 +1,7 @@
 //! An address at which we would never ask is refused where it is said, and not told by logins and sign-outs that fail
 //! (threats C27, M03).
 
-use super::body::Wanted;
+use super::wanted::Wanted;
 use super::{Sector, usual};
 use crate::broker::Broker;
 use crate::egress::guard::{Guard, Refusal};

@@ -6,7 +6,9 @@ mod body;
 mod owned;
 mod sector;
 mod stated;
+mod values;
 mod view;
+mod wanted;
 
 use std::collections::BTreeSet;
 
@@ -33,10 +35,10 @@ use crate::store::durable::{
 };
 
 pub use asked::may_be_asked;
-pub use body::{ApplicationBody, GRANT_TYPES, Wanted};
-
+pub use body::{ApplicationBody, GRANT_TYPES};
 pub use sector::Sector;
 pub use stated::{Rewritten, Stated, make, rewrite};
+pub use wanted::Wanted;
 
 /// An application with what stands beside its row.
 #[derive(Clone, Debug)]

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::Whole;
-use super::body::Wanted;
+use super::wanted::Wanted;
 use crate::foundation::id::OrganizationId;
 use crate::manage::authority::Standing;
 use crate::manage::desk::Change;

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::body::Wanted;
+use super::wanted::Wanted;
 use crate::broker::Broker;
 use crate::egress::http::Request;
 use crate::foundation::id::{ApplicationId, ProjectId};
