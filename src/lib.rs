@@ -47,10 +47,10 @@
 //! ## Walkthroughs
 //!
 //! **A first login.** `GET /authorize` ([`login::arrive`]) checks the request, whether it stands there, was pushed to
-//! `POST /par` beforehand or is signed, and begins a [`login::flow::Journey`]; [`login::next`] finds no session and shows the email page ([`login::resolve`]). The
-//! address, in its one spelling, leads by its verified domain to a connection;
-//! [`login::authenticate`] sends the person there and, on their return, verifies the ID token twice and makes
-//! user, identity, membership and session in one transaction. [`login::choose`] finds one organization and asks
+//! `POST /par` beforehand or is signed, and begins a [`login::flow::Journey`]; [`login::next`] finds no session and
+//! shows the email page ([`login::resolve`]). The address, in its one spelling, leads by its verified domain to a
+//! connection; [`login::authenticate`] sends the person there and, on their return, verifies the ID token twice and
+//! makes user, identity, membership and session in one transaction. [`login::choose`] finds one organization and asks
 //! nothing; [`login::issue`] runs the pipeline and writes the grant whose code the application gets.
 //!
 //! **A contractor.** They sign in with their own company's identity provider. [`store::durable::choices`] lists
@@ -69,11 +69,12 @@
 //! one `UPDATE … WHERE code_used_at IS NULL RETURNING` takes the code, the pipeline runs against the same snapshot,
 //! the audit event is written. A second use finds nothing to take, and revokes what the first one gave.
 //!
-//! **Tokens are refreshed.** All refresh tokens of a family are derived of one secret, sealed in the family's row, and the
-//! row says which of them is good. One `UPDATE … WHERE refresh_generation = …` makes the next one good, after the pipeline
-//! has run. Who comes with the one before within seconds is told the same successor, for the answer may have got lost; who
-//! comes with an older one has stolen it, and all that goes back to the same code ends. With `organization=` the person
-//! switches: they get a family of its own for that organization, which stands on the same sign-in.
+//! **Tokens are refreshed.** All refresh tokens of a family are derived of one secret, sealed in the family's row, and
+//! the row says which of them is good. One `UPDATE … WHERE refresh_generation = …` makes the next one good, after the
+//! pipeline has run. Who comes with the one before within seconds is told the same successor, for the answer may have
+//! got lost; who comes with an older one has stolen it, and all that goes back to the same code ends. With
+//! `organization=` the person switches: they get a family of its own for that organization, which stands on the same
+//! sign-in.
 //!
 //! **A device is let in.** A device without a browser posts to `/device_authorization` ([`login::issue::device`]) and shows
 //! a code. Its person types that in at another device ([`login::device`]), which begins a login like any other; in the place
@@ -85,11 +86,12 @@
 //! another organization, or one that was presented to it, for one in which it acts (`act`). What comes of it is a family of
 //! one token, which names the family that it was made of: [`store::durable::grants::by_id`] finds it revoked when that is.
 //!
-//! **Somebody signs out.** `GET /logout` judges what the application that sent them asks for ([`login::leave::request`]) and
-//! asks the person, unless an ID token of theirs proves whose session it is. One transaction ends the session and its token
-//! families and writes one row of what ended ([`store::durable::sign_outs`]). The browser goes on to the identity provider,
-//! if that has a door for it, and back to the application. Behind it, [`chores::logouts`] makes a notice of that row for each
-//! application that got tokens in the session ([`store::durable::logout_notices`]), and tells each until it has heard.
+//! **Somebody signs out.** `GET /logout` judges what the application that sent them asks for
+//! ([`login::leave::request`]) and asks the person, unless an ID token of theirs proves whose session it is. One
+//! transaction ends the session and its token families and writes one row of what ended
+//! ([`store::durable::sign_outs`]). The browser goes on to the identity provider, if that has a door for it, and back
+//! to the application. Behind it, [`chores::logouts`] makes a notice of that row for each application that got tokens
+//! in the session ([`store::durable::logout_notices`]), and tells each until it has heard.
 //!
 //! **Somebody is invited.** The operation in `manage::invitations` writes the invitation with the digest of its token, and
 //! queues a mail ([`store::durable::mails`]) that holds the token sealed: both or neither. [`chores::post`] takes the mail,

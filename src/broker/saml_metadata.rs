@@ -5,12 +5,12 @@
 //!    taken away, and addresses moved, only by a document that the pinned signer signed or, where none is pinned, a key that
 //!    the connection trusts already. Any other document adds and removes nothing: it is an offer, which is told once and
 //!    waits for somebody. Until then what was known stays trusted.
-//! 2. **What such a document does** depends on whether it may be an old one. It is not if it is valid for as long as the
-//!    newest that counted; then it counts as a whole. One that ends sooner, or does not say when, while that one still counts, may
-//!    be old, or the provider's documents are valid for a shorter time now: it confirms what is known and may add keys that were
-//!    never withdrawn (once it cannot be from before the connection was set up), but takes nothing away and moves nothing.
-//!    Where documents have no date at all, what one does not list is missed for a day before it goes, because an old
-//!    copy may be about.
+//! 2. **What such a document does** depends on whether it may be an old one. It is not if it is valid for as long as
+//!    the newest that counted; then it counts as a whole. One that ends sooner, or does not say when, while that one
+//!    still counts, may be old, or the provider's documents are valid for a shorter time now: it confirms what is known
+//!    and may add keys that were never withdrawn (once it cannot be from before the connection was set up), but takes
+//!    nothing away and moves nothing. Where documents have no date at all, what one does not list is missed for a day
+//!    before it goes, because an old copy may be about.
 //! 3. **What never comes back unasked**: a certificate that was withdrawn, by a document or by whoever said anew who the
 //!    provider is. A document that lists one is an offer, unless the pinned signer has dated it and it is not old.
 //!    By asking it may come back: the provider is read anew, or a version from before somebody said so is taken back; and

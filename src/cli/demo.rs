@@ -1,5 +1,6 @@
-//! `behalf demo`: the whole thing for a newcomer, in one process. Two customers with their identity providers, one
-//! of OpenID Connect and one of SAML, a sample application and a contractor; for a person at a browser, or walked by a program that checks it.
+//! `behalf demo`: the whole thing for a newcomer, in one process. Two customers with their identity providers, one of
+//! OpenID Connect and one of SAML, a sample application and a contractor; for a person at a browser, or walked by a
+//! program that checks it.
 
 #[allow(dead_code, reason = "its main is for standing alone")]
 #[path = "../../examples/dns_zone.rs"]

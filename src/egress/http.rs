@@ -57,8 +57,8 @@ impl Http {
         })
     }
 
-    /// Whether a customer's address may be asked, as far as that shows without asking: by what it says, and by where its name
-    /// leads now.
+    /// Whether a customer's address may be asked, as far as that shows without asking: by what it says, and by where
+    /// its name leads now.
     pub async fn may_ask(&self, url: &Url) -> Result<(), EgressError> {
         self.guard.check(url).map_err(EgressError::Forbidden)?;
         match url.host() {

@@ -20,8 +20,8 @@ const MEMORY: u64 = 24 * 1024 * 1024;
 const SHOWN: u32 = 512;
 
 impl Documents {
-    /// The logo at this address, painted anew, with its media type: of what the customer's server sent, only the pixels of the first
-    /// picture reach a browser.
+    /// The logo at this address, painted anew, with its media type: of what the customer's server sent, only the pixels
+    /// of the first picture reach a browser.
     ///
     /// # Errors
     /// It cannot be had, or is none.

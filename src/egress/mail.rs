@@ -1,8 +1,8 @@
 //! The mail server of the operator: letters are handed over to it, and what becomes of them after that is its business.
 //!
-//! `lettre` writes and encodes the message, so that no name can become a header of its own, and speaks the protocol. Each
-//! letter has a connection of its own: who cannot be reached costs nobody else's letter anything. No more is read of a server
-//! than a conversation needs.
+//! `lettre` writes and encodes the message, so that no name can become a header of its own, and speaks the protocol.
+//! Each letter has a connection of its own: who cannot be reached costs nobody else's letter anything. No more is read
+//! of a server than a conversation needs.
 
 mod bounded;
 

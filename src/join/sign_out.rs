@@ -125,8 +125,9 @@ pub enum Within {
     Organization(OrganizationId),
 }
 
-/// Takes back what an application holds of somebody, for offline access or not, and codes that it has still to redeem; it
-/// is told, as of a sign-out. Their sessions go on. Tells how many families that was; none: there is nothing to tell of either.
+/// Takes back what an application holds of somebody, for offline access or not, and codes that it has still to redeem;
+/// it is told, as of a sign-out. Their sessions go on. Tells how many families that was; none: there is nothing to tell
+/// of either.
 pub async fn take_back(tx: &mut Tx<'_>, keep: &Keep, held: &Held) -> Result<usize, StoreError> {
     let gone = grants::take_back(tx, held.user, held.application, held.within.filter(), keep.now).await?;
     // In the trail of each organization that it concerns, and in nobody else's.

@@ -125,8 +125,9 @@ impl Caller {
     }
 }
 
-/// The caller of a request, by its `Authorization: Bearer …`, or `DPoP …` with the proof that a bound token needs; every failure reads the same. Each attempt is counted
-/// before anything is looked up for it: by its network, and by the text that it shows.
+/// The caller of a request, by its `Authorization: Bearer …`, or `DPoP …` with the proof that a bound token needs;
+/// every failure reads the same. Each attempt is counted before anything is looked up for it: by its network, and by
+/// the text that it shows.
 pub async fn of(visitor: &Visitor) -> Result<Caller, Refused> {
     at_most(visitor, &format!("api network {}", visitor.network()), NETWORK).await?;
     let caller = match dpop::shown(&visitor.headers) {

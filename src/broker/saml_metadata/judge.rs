@@ -74,8 +74,8 @@ pub fn judge(known: &SamlSettings, described: &Described, now: Moment) -> Result
     })
 }
 
-/// The `validUntil` of the newest signed document that was taken, while it is to be compared with. Once it is over, a provider
-/// may have stopped to say when; a pinned signer does not.
+/// The `validUntil` of the newest signed document that was taken, while it is to be compared with. Once it is over, a
+/// provider may have stopped to say when; a pinned signer does not.
 fn newest(known: &Metadata, now: Moment) -> Option<Moment> {
     known.signed_until.filter(|until| known.signer.is_some() || now < *until)
 }

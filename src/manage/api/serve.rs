@@ -251,7 +251,8 @@ impl Subject {
     }
 }
 
-/// Writes a refusal down, always: a caller that is known has a limit of their own. What cannot be written down becomes a fault of ours.
+/// Writes a refusal down, always: a caller that is known has a limit of their own. What cannot be written down becomes
+/// a fault of ours.
 async fn noted<O: Operation>(
     visitor: &Visitor,
     caller: &Caller,

@@ -1,4 +1,5 @@
-//! What a connection gives to whoever comes by it for the first time: roles, and organizations that they join beside its own.
+//! What a connection gives to whoever comes by it for the first time: roles, and organizations that they join beside
+//! its own.
 
 use std::collections::BTreeMap;
 

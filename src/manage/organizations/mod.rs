@@ -86,7 +86,8 @@ pub async fn rewrite(
     lifecycle::wanted(change, after, wanted.deactivate).await
 }
 
-/// Makes an organization, in a change that is alone. Without an id it is given one; without a name the id is the name, as it was written (S0-19).
+/// Makes an organization, in a change that is alone. Without an id it is given one; without a name the id is the name,
+/// as it was written (S0-19).
 async fn create(
     change: &mut Change<'_, '_>,
     id: Option<OrganizationId>,
@@ -99,8 +100,8 @@ async fn create(
     if organizations::by_id(change.tx, keep.project.id, id).await?.is_some() {
         return Err(Refused::new(Code::OrganizationExists, Code::OrganizationExists.title()));
     }
-    // Another project's: as every other door answers it. An id is one organization's in all projects, so that nothing better can
-    // be said: who names one that was given there, of 128 bits, has been told of it before.
+    // Another project's: as every other door answers it. An id is one organization's in all projects, so that nothing
+    // better can be said: who names one that was given there, of 128 bits, has been told of it before.
     if organizations::exists(change.tx, id).await? {
         return Err(Refused::hidden());
     }
@@ -134,7 +135,8 @@ async fn create(
     Ok(organization)
 }
 
-/// Writes what differs, in a change that is alone if a slug is wanted, with the events that tell of it. Where nothing differs, nothing happens.
+/// Writes what differs, in a change that is alone if a slug is wanted, with the events that tell of it. Where nothing
+/// differs, nothing happens.
 async fn update(
     change: &mut Change<'_, '_>,
     before: &Organization,

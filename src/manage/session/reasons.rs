@@ -53,7 +53,8 @@ pub fn of_operator(standing: &Standing, role: &str) -> Vec<PermissionView> {
     .collect()
 }
 
-/// `granted` is what a delegation, or the consent to an application, leaves, `masked` what the functional roles leave of that.
+/// `granted` is what a delegation, or the consent to an application, leaves, `masked` what the functional roles leave
+/// of that.
 fn shown(
     why: BTreeMap<String, Vec<Reason>>,
     (granted, masked): (&BTreeSet<String>, &BTreeSet<String>),

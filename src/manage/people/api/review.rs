@@ -39,8 +39,8 @@ pub struct AccessView {
         "connection", "domain",
     ]))]
     pub kind: &'static str,
-    /// Of the user, of the key, of the invitation, of the delegation, of the rule, of the connection or of the domain; of who
-    /// is expected, the address; of an ownership that is offered, of whom it waits for.
+    /// Of the user, of the key, of the invitation, of the delegation, of the rule, of the connection or of the domain;
+    /// of who is expected, the address; of an ownership that is offered, of whom it waits for.
     pub id: String,
     /// Of a delegation, the other organization's; of a rule, what it asks of whoever comes; of a connection by which whoever
     /// comes becomes a member, and of a domain whose people do, its own.
