@@ -21,9 +21,9 @@ use crate::store::durable::engine::{Lock, Read, StoreError, Tx};
 use crate::store::durable::{connection_runs, connection_versions, connections, roles};
 
 /// How many different people it must have befallen, or networks where nobody knows who it was.
-pub const BEFELL: i64 = 3;
+const BEFELL: i64 = 3;
 /// What the trail and the owners are told.
-pub const REASON: &str = "people could not sign in by the new settings";
+const REASON: &str = "people could not sign in by the new settings";
 
 /// A version that may be in need of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

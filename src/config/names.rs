@@ -17,7 +17,7 @@ pub(super) const SHORT_FORMS: [(&str, &str, &str); 2] =
 
 /// A value of the right kind for every setting: its default, or an example where it has none.
 /// The structures are taken apart field by field, so that a new optional setting cannot be forgotten.
-pub(super) fn every_setting() -> Config {
+fn every_setting() -> Config {
     let Server {
         listen,
         public_url: _,

@@ -17,7 +17,7 @@ pub fn is_public(name: &DomainName) -> bool {
 }
 
 /// Whether anybody may have a mailbox there.
-pub fn is_free_mail(name: &DomainName) -> bool {
+fn is_free_mail(name: &DomainName) -> bool {
     FREE_MAIL.contains(name.as_str())
 }
 

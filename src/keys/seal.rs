@@ -84,7 +84,7 @@ impl MasterKey {
     }
 
     /// From 64 hexadecimal digits.
-    pub fn from_hex(digits: &str) -> Option<Self> {
+    fn from_hex(digits: &str) -> Option<Self> {
         let bytes = Zeroizing::new(HEXLOWER_PERMISSIVE.decode(digits.as_bytes()).ok()?);
         Some(Self::from_bytes(bytes.as_slice().try_into().ok()?))
     }

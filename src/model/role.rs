@@ -31,7 +31,7 @@ const PUBLISHING: [Permission; 2] = [Permission::ApplicationsRead, Permission::A
 
 /// Functional roles that every project has (S0-25), and what each lets an organization use. Whatever it may do,
 /// its people can run it: each of them holds what administration needs.
-pub const FUNCTIONS: [(&str, &[Permission]); 6] = [
+const FUNCTIONS: [(&str, &[Permission]); 6] = [
     ("administration", &[]),
     (
         "idp_consumer",

@@ -34,7 +34,7 @@ pub(super) const FRESH: Option<Duration> = Some(Duration::from_secs(15 * 60));
 /// Metadata comes along.
 pub(super) const LARGEST: Option<usize> = Some(1 << 20);
 /// What a body is refused for.
-pub(super) const OF_BODIES: [Code; 12] = [
+const OF_BODIES: [Code; 12] = [
     Code::InvalidValue,
     Code::DiscoveryFailed,
     Code::IssuerMismatch,
@@ -182,7 +182,7 @@ impl Operation for Create {
 }
 
 /// Codes of an operation that takes a connection.
-pub(super) const fn of_bodies<const MORE: usize, const ALL: usize>(more: [Code; MORE]) -> [Code; ALL] {
+const fn of_bodies<const MORE: usize, const ALL: usize>(more: [Code; MORE]) -> [Code; ALL] {
     let mut all = [Code::InvalidValue; ALL];
     let mut place = 0;
     while place < all.len() {

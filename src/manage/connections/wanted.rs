@@ -29,7 +29,7 @@ pub const ALGORITHMS: [Algorithm; 4] =
 /// Scopes that are asked for where nobody says otherwise.
 pub const SCOPES: [&str; 3] = [scope::OPENID, scope::EMAIL, scope::PROFILE];
 
-pub const NAME_ID_FORMATS: [&str; 5] = ["none", "unspecified", "email_address", "persistent", "transient"];
+const NAME_ID_FORMATS: [&str; 5] = ["none", "unspecified", "email_address", "persistent", "transient"];
 
 /// What the binding itself puts into the query (SAML Bindings, section 3.4.4.1).
 const OF_THE_BINDING: [&str; 6] =

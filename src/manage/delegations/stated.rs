@@ -20,7 +20,7 @@ pub struct Stated {
 }
 
 /// What was, and what is. Nothing, where there is none and none is wanted.
-pub type Settled = Option<(Option<Delegation>, Delegation)>;
+type Settled = Option<(Option<Delegation>, Delegation)>;
 
 /// Makes the delegation from `home` to `target` what is stated, by as many changes as there are differences. What was
 /// revoked stays so, and a side's own pause is that side's to end: a file undoes by stealth what an organization has done.

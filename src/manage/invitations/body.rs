@@ -13,7 +13,7 @@ use crate::manage::refused::{Code, Refused};
 use crate::model::membership::MembershipKind;
 use crate::web::language::Language;
 
-pub const MOST_ROWS: usize = 50;
+const MOST_ROWS: usize = 50;
 const LONGEST_MESSAGE: usize = 500;
 const LONGEST_LANGUAGE: usize = 35;
 const SHORTEST_LIFE: u64 = 3_600;

@@ -16,7 +16,7 @@ const LONGEST_CLAIM: usize = 255;
 const LONGEST_VALUE: usize = 1_024;
 const LONGEST_ROLE: usize = 100;
 const MOST_CLAIMS: usize = 64;
-pub const MOST_RULES: usize = 200;
+const MOST_RULES: usize = 200;
 
 /// A new rule.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]

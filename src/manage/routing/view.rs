@@ -43,7 +43,7 @@ pub struct RoutedConnection {
 
 /// What stands instead of why, of a domain that is another organization's: where it leads is seen by everybody who types
 /// such an address.
-pub const ANOTHER: &str = "another_organization";
+const ANOTHER: &str = "another_organization";
 
 /// What somebody sees of a decision: an organization's own, or everything.
 pub struct Seen<'a> {

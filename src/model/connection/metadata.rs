@@ -233,7 +233,7 @@ fn endpoints(listed: &[Endpoint]) -> ServiceEndpoints {
 }
 
 /// Whether a browser is sent there: by https, or to this very computer, and with room for a message.
-pub fn may_be_sent_to(address: &str) -> bool {
+fn may_be_sent_to(address: &str) -> bool {
     let Ok(url) = Url::parse(address) else { return false };
     let is_here = match url.host() {
         Some(Host::Ipv4(ip)) => ip.is_loopback(),

@@ -45,7 +45,7 @@ impl SamlSettings {
     }
 
     /// Whether the same provider is described at the same address.
-    pub fn is_read_like(&self, other: &Self) -> bool {
+    fn is_read_like(&self, other: &Self) -> bool {
         self.read_from().is_some()
             && self.read_from() == other.read_from()
             && self.idp.entity_id == other.idp.entity_id

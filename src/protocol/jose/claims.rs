@@ -116,7 +116,7 @@ impl Claims {
     }
 
     /// As [`Claims::moment`]; `null` is not a date.
-    pub fn optional_moment(&self, name: &str) -> Result<Option<Moment>, ClaimError> {
+    fn optional_moment(&self, name: &str) -> Result<Option<Moment>, ClaimError> {
         self.0.contains_key(name).then(|| self.moment(name)).transpose()
     }
 

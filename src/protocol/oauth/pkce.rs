@@ -10,7 +10,7 @@ pub fn is_challenge(text: &str) -> bool {
 }
 
 /// Whether a text can be a verifier (RFC 7636, section 4.1).
-pub fn is_verifier(text: &str) -> bool {
+fn is_verifier(text: &str) -> bool {
     let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     (43..=128).contains(&text.len()) && text.bytes().all(unreserved)
 }
