@@ -24,7 +24,7 @@ pub use saml::{
     AttributeMapping, Comparison, IdentityProvider, IdpInitiated, LoginHint, Metadata, MetadataSource,
     Missed, NameIdFormat, OwnCertificates, RENEW, RequestBinding, RequestSettings, RequestedAuthnContext,
     SOON, SamlPreset, SamlSettings, SamlSignature, ServiceEndpoint, ServiceEndpoints, SpAddresses, Subject,
-    Unusable, UsableIdp, WantedSignature, Wants, Withdrawn, Worry, fingerprint, keys_of,
+    Unusable, UsableIdp, WantedSignature, Wants, Withdrawn, Worry, fingerprint, key_name, keys_of,
 };
 pub use trust::Return;
 pub use version::{Lifecycle, Unready, Version, VersionState, WATCHED, primary};

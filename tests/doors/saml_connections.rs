@@ -28,6 +28,7 @@ pub(super) const ENTITY: &str = "https://idp.partner.test/saml";
 pub(super) const SSO: &str = "https://idp.partner.test/sso";
 
 /// Whoever signs at the other side.
+#[derive(Clone)]
 pub(super) struct Idp {
     key: SigningKey,
     pub(super) key_pem: String,
@@ -40,6 +41,12 @@ impl Idp {
         let certificate = self_signed(&key, "idp", NOW.minus(DAY * 900), until, &[1]).unwrap();
         let der = BASE64.encode(&key.to_pkcs8().unwrap());
         let key_pem = format!("-----BEGIN PRIVATE KEY-----\n{der}\n-----END PRIVATE KEY-----\n");
+        Self { key, key_pem, certificate }
+    }
+    /// The same key in a new certificate.
+    pub(super) fn renewed(&self, until: Moment) -> Self {
+        let Self { key, key_pem, .. } = self.clone();
+        let certificate = self_signed(&key, "idp", NOW, until, &[2]).unwrap();
         Self { key, key_pem, certificate }
     }
     fn fingerprint(&self) -> String {

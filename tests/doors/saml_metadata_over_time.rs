@@ -149,6 +149,72 @@ async fn m15_h17_an_offer_prolongs_what_it_still_lists_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn m15_h18_of_documents_that_all_end_at_one_moment_none_takes_a_key_away_before_it_has_been_missed() {
+    for engine in ENGINES {
+        let house = House::open_to_here(engine).await;
+        let end = Some(NOW.plus(DAY * 100));
+        let publisher = Publisher::of(IDP.metadata(ENTITY)).await;
+        house.apply(&publisher.file("")).await;
+        let old = signed(&listing(&[&IDP], end), &IDP);
+        let new = signed(&listing(&[&IDP, &OTHER_IDP], end), &IDP);
+        assert!(matches!(look(&house, &publisher, new.clone()).await, Look::Changed));
+        // Another node of the provider has not heard of it yet.
+        for document in [&old, &new, &old] {
+            look(&house, &publisher, document.clone()).await;
+            assert_eq!(certificates(&house).await, both());
+        }
+        assert_eq!(actions(&house, "metadata_offered").await.len(), 0);
+        look(&house, &publisher, old).await;
+        assert_eq!(certificates(&house).await, [IDP.certificate.base64()], "missed for a day");
+    }
+}
+
+#[tokio::test]
+async fn m15_c09_a_certificate_that_is_renewed_for_a_known_key_is_nothing_new() {
+    for engine in ENGINES {
+        let house = House::open_to_here(engine).await;
+        let until = |days| Some(NOW.plus(DAY * days));
+        let publisher = Publisher::of(listing(&[&IDP], until(2))).await;
+        house.apply(&publisher.file("")).await;
+        let renewed = IDP.renewed(NOW.plus(DAY * 900));
+        let told = look(&house, &publisher, listing(&[&renewed], until(10))).await;
+        assert!(matches!(told, Look::Changed), "nobody has to sign what brings no key: {told:?}");
+        assert_eq!(certificates(&house).await, [renewed.certificate.base64()]);
+        assert_eq!(valid_until(&house).await, until(10));
+        assert_eq!(actions(&house, "metadata_offered").await.len(), 0);
+        // Nor does a key that has been withdrawn come back because its certificate is another one.
+        for document in [
+            signed(&listing(&[&renewed, &OTHER_IDP], until(20)), &renewed),
+            signed(&listing(&[&OTHER_IDP], until(21)), &OTHER_IDP),
+        ] {
+            assert!(matches!(look(&house, &publisher, document).await, Look::Changed));
+        }
+        let again = IDP.renewed(NOW.plus(DAY * 800));
+        let back = signed(&listing(&[&OTHER_IDP, &again], until(30)), &OTHER_IDP);
+        let told = look(&house, &publisher, back).await;
+        assert!(matches!(&told, Look::Offered(why) if why.to_string().contains("withdrawn")), "{told:?}");
+        assert_eq!(certificates(&house).await, [OTHER_IDP.certificate.base64()]);
+    }
+}
+
+#[tokio::test]
+async fn m15_h18_a_known_key_counts_in_whatever_certificate_it_is_listed_though_that_has_expired() {
+    let house = House::open_to_here(Engine::Sqlite).await;
+    let publisher = Publisher::of(listing(&[&IDP], None)).await;
+    house.apply(&publisher.file("")).await;
+    let short = IDP.renewed(NOW.plus(DAY / 2));
+    assert!(matches!(look(&house, &publisher, listing(&[&short], None)).await, Look::Changed));
+    assert_eq!(certificates(&house).await, [short.certificate.base64()]);
+    let other = OTHER_IDP.renewed(NOW.plus(DAY / 2));
+    assert!(matches!(look(&house, &publisher, listing(&[&short, &other], None)).await, Look::Same));
+    assert_eq!(
+        certificates(&house).await,
+        [short.certificate.base64()],
+        "a new one that has expired is not taken"
+    );
+}
+
+#[tokio::test]
 async fn m15_no_document_promises_more_than_a_year_and_a_bit() {
     let house = House::open_to_here(Engine::Sqlite).await;
     let publisher = Publisher::of(IDP.metadata(ENTITY)).await;

@@ -6,7 +6,7 @@ use super::MetadataReadError;
 use super::newer::has_moved;
 use crate::foundation::clock::Moment;
 use crate::model::connection::metadata::Described;
-use crate::model::connection::{Metadata, SamlSettings, fingerprint};
+use crate::model::connection::{Metadata, SamlSettings};
 
 /// After this long, or when the document of that day has ended, none that counts is taken to be from before the connection
 /// was set up.
@@ -26,13 +26,13 @@ pub enum Verdict {
 /// Why a document waits for an operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Why {
-    #[error("it brings certificates that are new, and is not signed by a key that is known")]
+    #[error("it brings keys that are new, and is not signed by a key that is known")]
     Certificates,
     #[error("it moves addresses, and is not signed by a key that is known")]
     Addresses,
-    #[error("it brings a certificate back that had been withdrawn")]
+    #[error("it brings a key back that had been withdrawn")]
     Withdrawn,
-    #[error("it takes certificates away, and is not signed by a key that is known")]
+    #[error("it takes keys away, and is not signed by a key that is known")]
     Fewer,
 }
 
@@ -45,7 +45,7 @@ pub fn judge(known: &SamlSettings, described: &Described, now: Moment) -> Result
         let other = described.idp.entity_id.clone().unwrap_or_default();
         return Err(MetadataReadError::OtherEntity(other.chars().take(200).collect()));
     }
-    let (old, new) = (&known.idp.certificates, &described.idp.certificates);
+    let (old, new) = (known.idp.key_names(), described.idp.key_names());
     let mut gained = new.iter().filter(|one| !old.contains(one)).peekable();
     let gains = gained.peek().is_some();
     let is_less = old.iter().any(|one| !new.contains(one));
@@ -90,10 +90,9 @@ fn is_from_since(known: &Metadata, described: &Described, now: Moment) -> bool {
     new_until.is_none_or(|until| described.valid_until.unwrap_or(now) > until)
 }
 
-fn is_withdrawn(known: &SamlSettings, certificate: &str) -> bool {
+fn is_withdrawn(known: &SamlSettings, key: &str) -> bool {
     let withdrawn = known.metadata.as_ref().map(|metadata| metadata.withdrawn.as_slice());
-    let name = fingerprint(certificate);
-    withdrawn.is_some_and(|withdrawn| withdrawn.iter().any(|one| one.certificate == name))
+    withdrawn.is_some_and(|withdrawn| withdrawn.iter().any(|one| one.key == key))
 }
 
 fn is_dated_by_the_signer(known: &SamlSettings, described: &Described) -> bool {

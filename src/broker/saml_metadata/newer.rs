@@ -19,8 +19,8 @@ pub(super) fn newer(
             (idp, known.clone())
         }
         Verdict::Offered(_) => {
-            let listed = &described.idp.certificates;
-            let is_listed = saml.idp.certificates.iter().any(|one| listed.contains(one));
+            let listed = described.idp.key_names();
+            let is_listed = saml.idp.key_names().iter().any(|one| listed.contains(one));
             let valid_until = match described.signed {
                 _ if !is_listed => known.valid_until,
                 true => later(known, &described),

@@ -6,7 +6,7 @@ use url::{Host, Url};
 
 use super::saml::{
     IdentityProvider, Metadata, MetadataSource, Missed, SamlSettings, ServiceEndpoint, ServiceEndpoints,
-    Withdrawn, fingerprint, keys_of,
+    Withdrawn, key_name, keys_of,
 };
 use crate::foundation::clock::Moment;
 use crate::foundation::secret::Digest;
@@ -22,9 +22,9 @@ pub const LARGEST: usize = 5 << 20;
 const EVERY: Duration = Duration::from_secs(6 * 3_600);
 const OFTENEST: Duration = Duration::from_secs(3_600);
 const RAREST: Duration = Duration::from_secs(86_400);
-/// How long certificates are missed before they are taken away, where documents have no date.
+/// How long keys are missed before they are taken away, where documents have no date.
 const PATIENCE: Duration = Duration::from_secs(86_400);
-/// Withdrawn certificates that are remembered; the oldest are forgotten first.
+/// Withdrawn keys that are remembered; the oldest are forgotten first.
 const MOST_WITHDRAWN: usize = 64;
 
 /// An identity provider as a document describes it.
@@ -135,26 +135,27 @@ pub fn kept(
     }
 }
 
-/// The certificates that are not to come back by themselves, once `new` takes the place of what is known.
+/// The keys that are not to come back by themselves, once `new` takes the place of what is known.
 pub fn withdrawn(
     known: &SamlSettings,
     new: &IdentityProvider,
     (at, by_document): (Moment, bool),
 ) -> Vec<Withdrawn> {
-    let present = new.fingerprints();
+    let present = new.key_names();
     let mut withdrawn = known.metadata.as_ref().map_or_else(Vec::new, |metadata| metadata.withdrawn.clone());
-    for certificate in known.idp.fingerprints() {
-        withdrawn.retain(|one| one.certificate != certificate);
-        withdrawn.push(Withdrawn { certificate, at, by_document });
+    for key in known.idp.key_names() {
+        withdrawn.retain(|one| one.key != key);
+        withdrawn.push(Withdrawn { key, at, by_document });
     }
-    withdrawn.retain(|one| !present.contains(&one.certificate));
+    withdrawn.retain(|one| !present.contains(&one.key));
     withdrawn.split_off(withdrawn.len().saturating_sub(MOST_WITHDRAWN))
 }
 
-/// What is known, and the certificates that a document lists besides; as it is where those are more than are tried.
+/// What is known, and the keys that a document lists besides; as it is where those are more than are tried.
 pub fn with_keys_of(known: &IdentityProvider, listed: &IdentityProvider) -> IdentityProvider {
     let mut all = known.certificates.clone();
-    all.extend(listed.certificates.iter().filter(|new| !known.certificates.contains(new)).cloned());
+    let keys = known.key_names();
+    all.extend(listed.certificates.iter().filter(|new| !keys.contains(&key_name(new))).cloned());
     let read: Vec<_> = all.iter().filter_map(|text| Certificate::from_base64(text).ok()).collect();
     match keys_of(&read) {
         Some(_) => IdentityProvider { certificates: all, ..known.clone() },
@@ -162,9 +163,9 @@ pub fn with_keys_of(known: &IdentityProvider, listed: &IdentityProvider) -> Iden
     }
 }
 
-/// Signed documents without a date cannot be told apart by their age, and one node of a provider may publish an older copy
-/// for a while. What such a one does not list any more is missed first, and taken away if it is missed for a day. An
-/// operator takes it away at once.
+/// Signed documents without a date, and those that end at the same moment, cannot be told apart by their age, and one node
+/// of a provider may publish an older copy for a while. What such a one does not list any more is missed first, and taken
+/// away if it is missed for a day. An operator takes it away at once.
 pub fn patient(
     saml: &SamlSettings,
     known: &Metadata,
@@ -174,22 +175,23 @@ pub fn patient(
     if !described.signed {
         return (described, known.missed.clone());
     }
-    let listed = &described.idp.certificates;
-    let lost: Vec<_> =
-        saml.idp.certificates.iter().filter(|known| !listed.contains(known)).cloned().collect();
-    if lost.is_empty() || described.valid_until.is_some() {
+    let listed = described.idp.key_names();
+    let keys: Vec<_> = saml.idp.key_names().into_iter().filter(|known| !listed.contains(known)).collect();
+    let is_newer =
+        described.valid_until.is_some_and(|own| known.signed_until.is_none_or(|until| own > until));
+    if keys.is_empty() || is_newer {
         return (described, None);
     }
-    let certificates: Vec<_> = lost.iter().map(|text| fingerprint(text)).collect();
-    let known = known.missed.clone().filter(|missed| missed.certificates == certificates);
-    let missed = known.unwrap_or(Missed { certificates, since: now });
+    let known = known.missed.clone().filter(|missed| missed.keys == keys);
+    let missed = known.unwrap_or(Missed { keys, since: now });
     if now.since(missed.since) >= PATIENCE {
         return (described, None);
     }
     // More than are tried are not kept: then the provider's word counts at once.
-    let all = with_keys_of(&saml.idp, &described.idp).certificates;
-    if listed.iter().all(|one| all.contains(one)) {
-        described.idp.certificates = all;
+    let all = with_keys_of(&saml.idp, &described.idp);
+    let kept = all.key_names();
+    if listed.iter().all(|one| kept.contains(one)) {
+        described.idp.certificates = all.certificates;
     }
     (described, Some(missed))
 }

@@ -10,6 +10,7 @@ use url::Url;
 
 use crate::foundation::clock::Moment;
 use crate::foundation::id::ConnectionId;
+use crate::foundation::secret::Digest;
 use crate::model::words;
 use crate::protocol::saml::keys::{Certificate, VerifyingKey};
 use crate::protocol::saml::names::{Binding, name_id};
@@ -125,23 +126,23 @@ pub struct Metadata {
     pub valid_until: Option<Moment>,
     /// The `validUntil` of the newest document whose signature counted: one that ends before it is older.
     pub signed_until: Option<Moment>,
-    /// Certificates that were taken away: an old document must not bring them back by itself.
+    /// Keys that were taken away: an old document must not bring them back by itself.
     #[serde(default)]
     pub withdrawn: Vec<Withdrawn>,
     /// Keys that the document lists and that are not used, each with the reason.
     #[serde(default)]
     pub dropped: Vec<String>,
-    /// Certificates that a document without a date does not list any more.
+    /// Keys that a document without a date does not list any more.
     #[serde(default)]
     pub missed: Option<Missed>,
 }
 
-/// A certificate that counts no more.
+/// A key that counts no more.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Withdrawn {
-    /// By its fingerprint.
-    pub certificate: String,
+    /// As [`key_name`] tells it.
+    pub key: String,
     pub at: Moment,
     /// Who took it away: a document that counts, or else whoever said anew who the provider is.
     pub by_document: bool,
@@ -151,8 +152,8 @@ pub struct Withdrawn {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Missed {
-    /// By their fingerprints.
-    pub certificates: Vec<String>,
+    /// As [`key_name`] tells them.
+    pub keys: Vec<String>,
     pub since: Moment,
 }
 
@@ -195,7 +196,7 @@ impl SamlSettings {
 }
 
 /// What to do about metadata that runs out.
-pub const RENEW: &str = "nothing newer is at its address; have the provider renew it there, or give it as a document, which never runs out";
+pub const RENEW: &str = "nothing newer that counts is at its address; look at what is offered there, have the provider renew it, or give it as a document, which never runs out";
 
 /// How we ask.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -518,6 +519,22 @@ impl Worry {
     }
 }
 
+fn worries<'c>(certificates: impl IntoIterator<Item = &'c String>, now: Moment) -> Vec<(String, Worry)> {
+    let read = certificates.into_iter().filter_map(|text| Certificate::from_base64(text).ok());
+    let worry = |read: Certificate| {
+        let worry = Worry::about(&read, now)?;
+        Some((HEXLOWER.encode(&read.fingerprint()), worry))
+    };
+    read.filter_map(worry).collect()
+}
+
+impl OwnCertificates {
+    /// Those in use that somebody should look at, by their fingerprints: a provider may hold us to the dates.
+    pub fn worries(&self, now: Moment) -> Vec<(String, Worry)> {
+        worries([&self.signing, &self.decryption].into_iter().flatten(), now)
+    }
+}
+
 impl fmt::Display for Worry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -531,12 +548,7 @@ impl fmt::Display for Worry {
 impl IdentityProvider {
     /// Those of its certificates that somebody should look at, by their fingerprints.
     pub fn worries(&self, now: Moment) -> Vec<(String, Worry)> {
-        let read = self.certificates.iter().filter_map(|text| Certificate::from_base64(text).ok());
-        let worry = |read: Certificate| {
-            let worry = Worry::about(&read, now)?;
-            Some((HEXLOWER.encode(&read.fingerprint()), worry))
-        };
-        read.filter_map(worry).collect()
+        worries(&self.certificates, now)
     }
 
     /// Every address to which a browser may be sent.
@@ -547,6 +559,11 @@ impl IdentityProvider {
     /// SHA-256 of each certificate, as people compare them: hexadecimal digits.
     pub fn fingerprints(&self) -> Vec<String> {
         self.certificates.iter().map(|text| fingerprint(text)).collect()
+    }
+
+    /// The keys of its certificates: of two certificates of one key, a connection trusts the same.
+    pub fn key_names(&self) -> Vec<String> {
+        self.certificates.iter().map(|text| key_name(text)).collect()
     }
 }
 
@@ -571,6 +588,15 @@ impl SpAddresses {
 pub fn fingerprint(certificate: &str) -> String {
     match Certificate::from_base64(certificate) {
         Ok(certificate) => HEXLOWER.encode(&certificate.fingerprint()),
+        Err(_) => "unreadable".to_owned(),
+    }
+}
+
+/// By what a key is told from others, in whatever certificate it comes: SHA-256 of its SubjectPublicKeyInfo (RFC 5280,
+/// section 4.1.2.7), as base64url.
+pub fn key_name(certificate: &str) -> String {
+    match Certificate::from_base64(certificate) {
+        Ok(certificate) => Digest::of(certificate.verifying_key().spki()).text(),
         Err(_) => "unreadable".to_owned(),
     }
 }

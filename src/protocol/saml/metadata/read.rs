@@ -143,7 +143,7 @@ pub fn read(
     read_again(xml, wanted, (pinned, &[]), now)
 }
 
-/// The same of a provider whose certificates are known: of these, one that is still listed counts, though it has expired
+/// The same of a provider whose certificates are known: one of their keys that is still listed counts, though it has expired
 /// meanwhile. Its key is pinned, and providers let certificates run out.
 pub fn read_again(
     xml: &[u8],
@@ -244,7 +244,9 @@ fn certificate(
     };
     Ok(match Certificate::from_base64(&first.text()?) {
         Err(error) => Err(error.to_string()),
-        Ok(certificate) if known.iter().any(|known| known.der() == certificate.der()) => Ok(certificate),
+        Ok(certificate) if known.iter().any(|known| known.verifying_key() == certificate.verifying_key()) => {
+            Ok(certificate)
+        }
         Ok(certificate) if certificate.not_after() <= now => {
             Err(format!("its certificate expired on {}", certificate.not_after().rfc3339()))
         }
