@@ -8,7 +8,7 @@ use behalf::foundation::clock::Moment;
 use behalf::protocol::saml::encryption::Cipher;
 use behalf::protocol::saml::keys::Certificate;
 use behalf::protocol::saml::signature::sign_enveloped;
-use data_encoding::{BASE64_MIME, HEXLOWER};
+use data_encoding::HEXLOWER;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -259,13 +259,8 @@ async fn m15_a_trial_of_long_ago_makes_nothing_live() {
     assert_eq!(scene.operator.get(&scene.path).await.json()["settings"]["leeway"], json!(60));
 }
 
-fn pem(signer: &Signer) -> String {
-    let der = BASE64_MIME.encode(&signer.key.to_pkcs8().unwrap());
-    format!("-----BEGIN PRIVATE KEY-----\n{der}-----END PRIVATE KEY-----\n")
-}
-
 fn opening(signer: &Signer) -> Value {
-    json!({"decryption_key": pem(signer), "decryption_certificate": signer.certificate.base64()})
+    json!({"decryption_key": signer.pem(), "decryption_certificate": signer.certificate.base64()})
 }
 
 #[tokio::test]

@@ -23,7 +23,7 @@ use behalf::protocol::saml::response::{AssertionDraft, Draft, Sign};
 use behalf::protocol::saml::signature::sign_enveloped;
 use behalf::protocol::saml::status::Status;
 use behalf::store::durable::{connections, projects};
-use data_encoding::{BASE64, HEXLOWER};
+use data_encoding::{BASE64, BASE64_MIME, HEXLOWER};
 use url::Url;
 
 use super::application::{Arrival, Ask, Person};
@@ -48,6 +48,12 @@ impl Signer {
         let (from, until) = (now.minus(DAY), now.plus(DAY * 3650));
         let certificate = self_signed(&key, name, from, until, &[1]).unwrap();
         Self { key, certificate }
+    }
+
+    /// Its key, as somebody brings it.
+    pub fn pem(&self) -> String {
+        let der = BASE64_MIME.encode(&self.key.to_pkcs8().unwrap());
+        format!("-----BEGIN PRIVATE KEY-----\n{der}-----END PRIVATE KEY-----\n")
     }
 }
 

@@ -321,7 +321,7 @@ fn last4(secret: &Secret) -> Option<String> {
 
 fn idp(settings: &Settings, now: Moment) -> Option<IdpView> {
     let Upstream::Saml(saml) = &settings.upstream else { return None };
-    let SamlSettings { idp, metadata, .. } = saml.as_ref();
+    let SamlSettings { idp, metadata, own, .. } = saml.as_ref();
     let warning =
         |(fingerprint, worry): (String, Worry)| format!("{fingerprint} {worry}: {}", worry.advice());
     let ends = saml
@@ -329,7 +329,11 @@ fn idp(settings: &Settings, now: Moment) -> Option<IdpView> {
         .map(|until| format!("its metadata is valid until {} only: {RENEW}", until.rfc3339()));
     let dropped = metadata.iter().flat_map(|metadata| &metadata.dropped);
     let dropped = dropped.map(|why| format!("its metadata lists what is not used: {why}"));
-    let warnings = ends.into_iter().chain(dropped).chain(idp.worries(now).into_iter().map(warning)).collect();
+    let ours = own.worries(now).into_iter().map(|(fingerprint, worry)| {
+        format!("our own certificate {fingerprint} {worry}: bring its successor, and show it to the provider")
+    });
+    let theirs = idp.worries(now).into_iter().map(warning);
+    let warnings = ends.into_iter().chain(dropped).chain(theirs).chain(ours).collect();
     let IdentityProvider { entity_id, sso, slo, certificates } = idp.clone();
     let location =
         |endpoint: Option<crate::model::connection::ServiceEndpoint>| endpoint.map(|it| it.location);

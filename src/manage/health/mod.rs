@@ -143,8 +143,13 @@ fn worry(connection: &Connection, now: Moment) -> Option<String> {
         let until = until.rfc3339();
         return Some(format!("The metadata of the provider of {slug} is valid until {until} only: {RENEW}."));
     }
-    let (_, worry) = saml.idp.worries(now).into_iter().next()?;
-    Some(format!("A certificate of the provider of {slug} {worry}: {}.", worry.advice()))
+    if let Some((_, worry)) = saml.idp.worries(now).into_iter().next() {
+        return Some(format!("A certificate of the provider of {slug} {worry}: {}.", worry.advice()));
+    }
+    let (_, worry) = saml.own.worries(now).into_iter().next()?;
+    Some(format!(
+        "A certificate of ours that was brought for {slug} {worry}: bring its successor, and show it to the provider."
+    ))
 }
 
 /// What newcomers do not get, because it has come to administer something, or is no more.

@@ -1223,7 +1223,7 @@ async fn s1_p3_keys_that_were_brought_stay_as_long_as_their_certificate_does() {
     let operator = Api::operator(&house).await;
     let path = path_of(&house, "cb").await;
     let (own, other) = (Signer::new("own", house.clock.now()), Signer::new("other", house.clock.now()));
-    let key = pem(&own);
+    let key = own.pem();
     let certificate = own.certificate.base64();
     let brought = json!({"signing_key": key, "signing_certificate": certificate});
     let drafted = operator.patch(&path, brought).await;
@@ -1239,7 +1239,7 @@ async fn s1_p3_keys_that_were_brought_stay_as_long_as_their_certificate_does() {
     let before = house.before().await;
     for (change, pointer) in [
         (json!({"signing_certificate": other.certificate.base64()}), "/signing_certificate"),
-        (json!({"signing_key": pem(&other)}), "/signing_certificate"),
+        (json!({"signing_key": other.pem()}), "/signing_certificate"),
         (json!({"next_signing_key": key, "next_signing_certificate": certificate}), "/next_signing_key"),
         (json!({"signature_algorithm": "ecdsa-sha256"}), "/signature_algorithm"),
     ] {
@@ -1255,11 +1255,6 @@ async fn s1_p3_keys_that_were_brought_stay_as_long_as_their_certificate_does() {
     ask.redeems(&arrival).await;
     let without = fine(operator.patch(&path, json!({"signing_certificate": null})).await);
     assert_eq!(without["draft"]["secret_set"], json!(false));
-}
-
-fn pem(signer: &Signer) -> String {
-    let der = data_encoding::BASE64_MIME.encode(&signer.key.to_pkcs8().unwrap());
-    format!("-----BEGIN PRIVATE KEY-----\n{der}-----END PRIVATE KEY-----\n")
 }
 
 #[tokio::test]

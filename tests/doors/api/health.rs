@@ -17,7 +17,7 @@ use crate::house::api::Api;
 use crate::house::application::{Application, Arrival, Person};
 use crate::house::broker::{Engine, House, Plan};
 use crate::house::lying_idp::{Key, Says};
-use crate::house::lying_saml_idp::{Says as SamlSays, posts_to};
+use crate::house::lying_saml_idp::{Says as SamlSays, Signer, posts_to};
 use crate::house::visitor::Visitor;
 
 const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
@@ -81,6 +81,36 @@ async fn s1_a7_h16_a_certificate_of_a_provider_that_ends_is_told_of_before_and_a
         let certificate = &connection["idp"]["certificates"][0];
         assert!(certificate["not_before"].is_string() && certificate["not_after"].is_string());
     }
+}
+
+#[tokio::test]
+async fn s1_a7_h16_a_certificate_of_ours_that_was_brought_is_told_of_before_and_after_it_ends() {
+    let house = Plan::saml().build().await;
+    let operator = Api::operator(&house).await;
+    let path = format!("/connections/{}", house.connection("cb").await);
+    let own = Signer::new("own", house.clock.now());
+    let brought = json!({"signing_key": own.pem(), "signing_certificate": own.certificate.base64()});
+    assert!(operator.patch(&path, brought.clone()).await.status.is_success());
+    let activated = operator.post(&format!("{path}/activate"), json!({"force": true})).await;
+    assert!(activated.status.is_success(), "{}", activated.body);
+    let ours = |connection: &Value| {
+        let warnings = connection["idp"]["warnings"].as_array().unwrap();
+        let ours =
+            warnings.iter().filter_map(Value::as_str).find(|told| told.contains("our own certificate"));
+        ours.map(str::to_owned)
+    };
+    for (days, word) in [(0, None), (3_630, Some("is valid until")), (30, Some("expired"))] {
+        house.turn_clock(days * 86_400);
+        let operator = Api::operator(&house).await;
+        let told = ours(&operator.get(&path).await.json());
+        assert_eq!(told.is_some(), word.is_some(), "{told:?}");
+        assert!(word.is_none_or(|word| told.as_ref().is_some_and(|told| told.contains(word))), "{told:?}");
+    }
+    // What is brought and has ended already is told of before it is made live.
+    let operator = Api::operator(&house).await;
+    let drafted = operator.patch(&path, brought).await;
+    assert!(drafted.status.is_success(), "{}", drafted.body);
+    assert!(ours(&drafted.json()["draft"]).is_some_and(|told| told.contains("expired")));
 }
 
 #[tokio::test]
