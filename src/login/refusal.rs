@@ -63,6 +63,8 @@ pub enum Refusal {
     EmailInUse,
     NotExpected(Box<Newcomer>),
     ConnectionChanged,
+    /// The identity provider has ended, since, what its answer tells of.
+    SignedOutThere,
     // By an invitation.
     InvitationUnknown,
     /// Used, taken back or run out, or its organization is not active.
@@ -156,6 +158,7 @@ impl Refusal {
             Self::EmailInUse => "email_in_use_by_other_identity",
             Self::NotExpected(_) => "not_expected",
             Self::ConnectionChanged => "connection_changed",
+            Self::SignedOutThere => "signed_out_there",
             Self::InvitationUnknown => "invitation_unknown",
             Self::InvitationOver => "invitation_over",
             Self::InvitationForAnother => "wrong_account",
@@ -248,6 +251,7 @@ impl Refusal {
             Self::NotExpected(_) => "somebody who is expected as a member",
             Self::UserDisabled => "somebody whose user is not disabled",
             Self::ConnectionChanged => "the connection as it was when the login began",
+            Self::SignedOutThere => "an answer that was issued after the provider signed the person out",
             Self::AssertionRefused("replayed") => "an assertion that was not used before",
             Self::AssertionRefused("subject_kind") => {
                 "a name of the kind that somebody is known by; if the same text is the same person, an owner says so: \
@@ -266,6 +270,9 @@ impl Refusal {
             Self::ConsentDenied => "the person does not allow this application to be told of them",
             Self::SessionEnded => {
                 "the session that this was given in is over: the person has to sign in again"
+            }
+            Self::SignedOutThere => {
+                "the identity provider has signed the person out meanwhile: they have to sign in again"
             }
             Self::OrganizationsNotUsed => "this application does not use organizations",
             Self::OrganizationWasInactive => {
@@ -332,7 +339,7 @@ impl Refusal {
                 (StatusCode::FORBIDDEN, P::UnknownApplication)
             }
             Self::UserDisabled => (StatusCode::FORBIDDEN, P::UserDisabled),
-            Self::SessionEnded => (StatusCode::FORBIDDEN, P::SignedOutElsewhere),
+            Self::SessionEnded | Self::SignedOutThere => (StatusCode::FORBIDDEN, P::SignedOutElsewhere),
             Self::NoOrganization | Self::NotExpected(_) => (StatusCode::FORBIDDEN, P::NoOrganization),
             Self::OrganizationNotAllowed
             | Self::OrganizationsNotUsed
@@ -386,9 +393,10 @@ impl Refusal {
             }
             // Who cannot be made to prove it again has to be asked for again (OpenID Connect Core, section 3.1.2.1).
             Self::LoginRequired => OAuthError::login_required("nobody is signed in as it was asked for"),
-            Self::SessionEnded | Self::AuthenticationTooOld | Self::AuthTimeMissing => {
-                OAuthError::login_required(self.description())
-            }
+            Self::SessionEnded
+            | Self::SignedOutThere
+            | Self::AuthenticationTooOld
+            | Self::AuthTimeMissing => OAuthError::login_required(self.description()),
             // OpenID Connect Core Error Code unmet_authentication_requirements 1.0.
             Self::AcrUnmet => OAuthError::unmet_authentication_requirements(self.name()),
             Self::SelectionRequired => OAuthError::interaction_required(self.name()),
@@ -494,6 +502,7 @@ mod tests {
             R::EmailInUse,
             R::NotExpected(Box::default()),
             R::ConnectionChanged,
+            R::SignedOutThere,
             R::ProjectDisabled,
             R::ApplicationDisabled,
             R::UserDisabled,

@@ -179,7 +179,7 @@ async fn a_proof_that_waits_ends(engine: Engine) {
         let arrival = bob.goes_on(&ask, led).await;
         if is_meant {
             assert_eq!(arrival.error().0, "login_required", "{indexes:?}: {}", arrival.told());
-            house.refused(&before, "session_ended").await;
+            house.refused(&before, "signed_out_there").await;
         } else {
             arrival.code();
         }
@@ -231,7 +231,7 @@ async fn an_address_that_a_logout_writes_in_another_case_is_the_same_persons() {
         brings(&slo, &request).await;
         let before = house.before().await;
         assert_eq!(bob.returns(&ask, &asked, early).await.error().0, "login_required");
-        house.refused(&before, "session_ended").await;
+        house.refused(&before, "signed_out_there").await;
     }
 }
 
@@ -255,7 +255,7 @@ async fn arrives_after_its_logout(house: &House, says: &Says, indexes: &[&str], 
     let is_refused = arrival.told_application("code").is_none();
     if is_refused {
         assert_eq!(arrival.error().0, "login_required", "{}", arrival.told());
-        house.refused(&before, "session_ended").await;
+        house.refused(&before, "signed_out_there").await;
     }
     house.turn_clock(800);
     is_refused

@@ -114,7 +114,7 @@ async fn m03_a_session_without_a_name_ends_by_its_index() {
         let before = house.before().await;
         let arrival = person.returns(&ask, &asked, early).await;
         assert_eq!(arrival.error().0, "login_required", "{}", arrival.told());
-        house.refused(&before, "session_ended").await;
+        house.refused(&before, "signed_out_there").await;
         let (ask, mut person) = (Application::rp1(&house).asks(), Person::new("bob@b.test"));
         let asked = person.leaves_for(&house, "cb", &ask).await;
         let other = Says { session_index: Some("x".into()), ..bob() };

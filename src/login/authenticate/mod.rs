@@ -368,7 +368,7 @@ impl SignIn {
         if sessions::is_upstream_over(tx, connection.id, upstream, self.found.proof.issued_at, self.keep.now)
             .await?
         {
-            return Err(Refusal::SessionEnded.into());
+            return Err(Refusal::SignedOutThere.into());
         }
         Ok(())
     }

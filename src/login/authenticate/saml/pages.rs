@@ -520,6 +520,7 @@ async fn taken_up(visitor: Visitor, browser: Session, mut journey: Journey, proo
 pub(super) struct Said {
     addresses: String,
     naming: String,
+    issued: String,
 }
 
 impl Said {
@@ -531,13 +532,15 @@ impl Said {
             (mapped, None) => mapped.unwrap_or_default(),
             (mapped, Some(named)) => format!("{}; as NameID, {named}", mapped.unwrap_or_default()),
         };
-        Self { addresses, naming: proof.naming.to_string() }
+        let issued = format!("one that was issued at {}", proof.issued_at.rfc3339());
+        Self { addresses, naming: proof.naming.to_string(), issued }
     }
 
     pub fn refused(self, refusal: Refusal) -> Diagnosis {
         let wanted = refusal.wanted();
         let found = match refusal {
             Refusal::AssertionRefused("subject_kind") => self.naming,
+            Refusal::AssertionRefused("replayed") | Refusal::SignedOutThere => self.issued,
             _ => self.addresses,
         };
         Diagnosis::new(refusal, wanted, found)
