@@ -112,7 +112,16 @@ pub enum StartError {
     ClientAuthorities(#[from] AuthoritiesError),
     #[error("{0}")]
     Mail(#[from] PostSettingsError),
+    #[error(
+        "the clock of the database is {} s from this machine's: more than {} s may not lie between them; let both be set by NTP",
+        .0.as_secs(), CLOCKS_APART.as_secs()
+    )]
+    Clocks(Duration),
 }
+
+/// What servers of one database may be apart: what one of them has used up once must not be swept by another while a third
+/// would take it again (threats H11).
+const CLOCKS_APART: Duration = Duration::from_secs(5);
 
 /// The setting, for whoever reads the error at the start, unless it is named there already.
 fn naming(error: &StoreError) -> &'static str {
@@ -120,6 +129,12 @@ fn naming(error: &StoreError) -> &'static str {
 }
 
 impl Broker {
+    /// Fails where the database keeps another time than we do.
+    pub async fn keeps_time(db: &Database, clock: &Clock) -> Result<(), StartError> {
+        let apart = db.apart(clock).await?;
+        if apart > CLOCKS_APART { Err(StartError::Clocks(apart)) } else { Ok(()) }
+    }
+
     /// Opens everything, or says what is wrong. The first start on an empty database makes the default project.
     pub async fn open(config: Config, clock: Clock, random: Random) -> Result<Self, StartError> {
         let db = Database::open(&config.database).await?;

@@ -5,9 +5,11 @@ use std::future::Future;
 use std::pin::pin;
 use std::sync::mpsc;
 use std::task::Poll;
+use std::time::Duration;
 
+use behalf::broker::Broker;
 use behalf::config;
-use behalf::foundation::clock::Moment;
+use behalf::foundation::clock::{Clock, Moment};
 use behalf::foundation::id::{OrganizationId, UserId};
 use behalf::foundation::random::Random;
 use behalf::foundation::secret::Digest;
@@ -118,6 +120,7 @@ on_both_engines! {
     of_many_at_once_each_is_kept_or_undone_alone,
     two_handles_share_the_store,
     a_cancelled_writer_leaves_all_or_nothing,
+    h11_no_server_starts_whose_clock_is_not_the_databases,
 }
 
 /// An error of a room, which wraps that of the store.
@@ -201,6 +204,26 @@ pub async fn what_is_committed_is_seen_by_everybody(store: Empty) {
     assert_eq!(parents(&store.db).await, 1);
     assert_eq!(parents(&store.another_handle().await).await, 1);
     store.db.ping().await.unwrap();
+}
+
+/// SQLite has no clock but ours.
+pub async fn h11_no_server_starts_whose_clock_is_not_the_databases(store: Empty) {
+    let now = Clock::System.now();
+    Broker::keeps_time(&store.db, &Clock::System).await.unwrap();
+    let span = Duration::from_secs(60);
+    for wrong in [now.minus(span), now.plus(span)] {
+        let told = Broker::keeps_time(&store.db, &Clock::set_to(wrong)).await;
+        match store.db.engine() {
+            "sqlite" => assert!(told.is_ok()),
+            _ => {
+                let told = told.unwrap_err().to_string();
+                assert!(
+                    told.contains("clock of the database is") && told.contains("more than 5 s"),
+                    "{told}"
+                );
+            }
+        }
+    }
 }
 
 pub async fn an_error_takes_everything_back(store: Empty) {

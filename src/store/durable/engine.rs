@@ -23,6 +23,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use crate::foundation::clock::{Clock, Moment};
+
 pub use crate::params;
 pub use error::StoreError;
 pub use value::{FromColumn, Param, Row, ToParam};
@@ -168,6 +170,18 @@ impl Database {
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.one("SELECT 1", &[]).await.map(drop)
+    }
+
+    /// How far the database's clock is from ours, but for the time that its answer takes; nothing where it is the same.
+    pub async fn apart(&self, clock: &Clock) -> Result<Duration, StoreError> {
+        if let Engine::Sqlite(_) = &self.0 {
+            return Ok(Duration::ZERO);
+        }
+        let asked = clock.now();
+        let sql = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)";
+        let Some(row) = self.one(sql, &[]).await? else { return Ok(Duration::ZERO) };
+        let theirs: Moment = row.get(0)?;
+        Ok(asked.since(theirs).max(theirs.since(clock.now())))
     }
 
     /// For the log only.
