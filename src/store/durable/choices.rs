@@ -183,11 +183,11 @@ pub async fn own_page(
 ) -> Result<Vec<Choice>, StoreError> {
     let sql = concat!(
         member!(),
-        " AND o.id > $2 AND o.name_key >= $4 AND o.name_key < $5
-              AND (CAST($6 AS TEXT) IS NULL OR o.id IN
+        " AND m.organization_id > $2 AND o.name_key >= $4 AND o.name_key < $5
+              AND (CAST($6 AS TEXT) IS NULL OR m.organization_id IN
                    (SELECT organization_id FROM application_organizations WHERE application_id = $6))
-              AND (CAST($7 AS TEXT) IS NULL OR o.id = $7)
-              ORDER BY o.id LIMIT $3"
+              AND (CAST($7 AS TEXT) IS NULL OR m.organization_id = $7)
+              ORDER BY m.organization_id LIMIT $3"
     );
     let (low, high) = organizations::name_range(name);
     let (open, only) = told.terms();
