@@ -257,7 +257,7 @@ fn told(missing: &str) -> &'static str {
         "owner_who_has_come" => "no owner would be left who has ever signed in",
         "owner_by_active_connection" => "no owner would be left whose connection is active",
         "owner_by_current_provider" => "no owner would be left whom the provider knows",
-        "owner_by_current_subject" => "no owner would be left whom the provider calls what it called them",
+        "owner_by_current_subject" => "no owner would be left who has come under the name that they are known by",
         "owner_by_routed_domain" => "no owner would be left whose domain leads to their connection",
         "organizations_of_the_project" => "nobody would act for any organization of the project any more",
         "owner_by_open_method" => "no owner would be left whose way of signing in is open",
