@@ -204,12 +204,16 @@ impl Desk {
     /// Of which organizations of a person the application learns by which they came.
     pub async fn told(&self) -> Result<Told, Refused> {
         let Who::Person(acting) = self.caller.who else { return Ok(Told::All) };
+        let themselves = Told::themselves(&self.project().settings);
+        if themselves == Told::Nothing {
+            return Ok(themselves);
+        }
         if let Standing::Within { organization, is_by_consent: true, .. } = self.caller.standing {
             return Ok(Told::Acted(organization));
         }
         let found = applications::by_id(&mut self.db(), self.project().id, acting.application).await?;
         let found = found.filter(|found| found.settings.organizations_limited);
-        Ok(found.map_or(Told::All, |found| Told::Open(found.id)))
+        Ok(found.map_or(themselves, |found| Told::Open(found.id)))
     }
 
     /// The organization of the path, for who only looks.
