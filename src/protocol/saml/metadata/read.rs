@@ -113,6 +113,11 @@ pub enum MetadataError {
     EntityId,
     #[error("the metadata describes no identity provider that speaks SAML 2.0 (an IDPSSODescriptor)")]
     NoIdentityProvider,
+    #[error(
+        "the metadata describes the identity provider twice: it has more than one IDPSSODescriptor for SAML 2.0, and only one \
+         of them could be meant"
+    )]
+    RoleTwice,
     #[error("the metadata has no certificate to verify signatures by{}", reasons(.0))]
     NoUsableCertificate(Vec<Dropped>),
     #[error("the metadata has no single sign-on endpoint for HTTP-Redirect or HTTP-POST")]
@@ -164,7 +169,12 @@ pub fn read_again(
 }
 
 fn provider(entity: Element<'_>, known: &[Certificate], now: Moment) -> Result<IdpMetadata, MetadataError> {
-    let role = entity.children().find(find::is_idp).ok_or(MetadataError::NoIdentityProvider)?;
+    let mut roles = entity.children().filter(find::is_idp);
+    let role = roles.next().ok_or(MetadataError::NoIdentityProvider)?;
+    // Which of their keys and addresses are meant is nobody's to guess (SAML Metadata, section 2.4.1).
+    if roles.next().is_some() {
+        return Err(MetadataError::RoleTwice);
+    }
     let valid_until = find::least(role, valid_until)?;
     if let Some(until) = valid_until.filter(|until| *until <= now) {
         return Err(MetadataError::Expired(until));
