@@ -128,6 +128,9 @@ pub fn kept(
         given_until: signed_until,
         changed_at: now,
         valid_until: described.valid_until,
+        dated_at: known
+            .and_then(|known| known.metadata.as_ref())
+            .and_then(|known| known.dated_so(described.valid_until)),
         signed_until,
         withdrawn: known.map_or_else(Vec::new, |known| withdrawn(known, &described.idp, (now, false))),
         dropped: described.dropped.clone(),

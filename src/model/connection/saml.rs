@@ -123,6 +123,9 @@ pub struct Metadata {
     pub changed_at: Moment,
     /// The document's own `validUntil`. What was read at an address does not count beyond it.
     pub valid_until: Option<Moment>,
+    /// Since when that end is known, where documents since then have said the same; absent: since it was read.
+    #[serde(default)]
+    pub dated_at: Option<Moment>,
     /// The `validUntil` of the newest document whose signature counted: one that ends before it is older.
     pub signed_until: Option<Moment>,
     /// Certificates that were taken away: an old document must not bring them back by itself.
@@ -134,6 +137,17 @@ pub struct Metadata {
     /// Certificates that a document without a date does not list any more.
     #[serde(default)]
     pub missed: Option<Missed>,
+}
+
+impl Metadata {
+    fn dated(&self) -> Moment {
+        self.dated_at.unwrap_or(self.read_at)
+    }
+
+    /// Since when this end is known, if it was known before.
+    pub fn dated_so(&self, until: Option<Moment>) -> Option<Moment> {
+        (self.valid_until == until).then(|| self.dated())
+    }
 }
 
 /// A certificate that counts no more.
@@ -186,10 +200,11 @@ impl SamlSettings {
         self.metadata.as_ref()?.valid_until
     }
 
-    /// Until when, if that is soon: what is renewed in time has been read anew twice before.
+    /// Until when, if that is soon: what is renewed in time has been read anew twice before. A document that is written anew
+    /// each time, and ends when the one before did, renews nothing.
     pub fn running_out(&self, now: Moment) -> Option<Moment> {
         let until = self.described_until()?;
-        let lifetime = until.since(self.metadata.as_ref()?.read_at);
+        let lifetime = until.since(self.metadata.as_ref()?.dated());
         (until.since(now) <= SOON.min(lifetime / 3)).then_some(until)
     }
 }
