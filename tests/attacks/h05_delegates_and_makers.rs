@@ -269,8 +269,7 @@ async fn h05_s1_p7_what_somebody_has_by_a_rule_they_neither_keep_nor_leave_to_a_
             house.refused(&before, "role_ceiling").await;
         }
         // Nor by a role that they hold, nor by a key.
-        let helper =
-            json!({"organization_id": "org-a", "name": "helper", "permissions": ["members:read", "roles:write"]});
+        let helper = json!({"organization_id": "org-a", "name": "helper", "permissions": ["members:read", "roles:write"]});
         let helper = format!("/roles/{}", fine(ann.post("/roles", helper).await)["id"].as_str().unwrap());
         fine(ann.patch(&role, json!({"roles": ["member", "helper"]})).await);
         let widest = json!({"name": "wide", "permissions": ["members:read", "members:write", "roles:read", "roles:write"]});
@@ -287,7 +286,10 @@ async fn h05_s1_p7_what_somebody_has_by_a_rule_they_neither_keep_nor_leave_to_a_
             house.refused(&before, "role_ceiling").await;
         }
         // What they hold anyway is theirs to put there, and what nobody of them holds is as well.
-        fine(con.patch(&helper, json!({"permissions": ["members:read", "roles:write", "organization:read"]})).await);
+        fine(
+            con.patch(&helper, json!({"permissions": ["members:read", "roles:write", "organization:read"]}))
+                .await,
+        );
         let other = json!({"organization_id": "org-a", "name": "other", "permissions": ["members:read"]});
         let other = format!("/roles/{}", fine(ann.post("/roles", other).await)["id"].as_str().unwrap());
         fine(con.patch(&other, json!({"permissions": ["members:read", "members:write"]})).await);

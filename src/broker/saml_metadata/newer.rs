@@ -50,6 +50,7 @@ fn taken(
     let metadata = Metadata {
         digest: described.digest,
         dropped: described.dropped,
+        encryption: if described.signed { described.encryption } else { known.encryption.clone() },
         missed,
         withdrawn: withdrawn(saml, &described.idp, (now, true)),
         signed_until,

@@ -189,7 +189,8 @@ async fn refuse_own(change: &mut Change<'_, '_>, role: &Role, added: &[String]) 
         let Some(member) = memberships::find(change.tx, organization, person).await? else { continue };
         let held = role::granted(&member.roles, &custom);
         if member.roles.contains(&role.name) && !added.iter().all(|one| held.contains(one)) {
-            let detail = "you hold the role, and have by a rule alone what you put into it: an owner does that";
+            let detail =
+                "you hold the role, and have by a rule alone what you put into it: an owner does that";
             return Err(Refused::new(Code::RoleCeiling, detail));
         }
     }

@@ -134,6 +134,10 @@ pub struct Metadata {
     /// Keys that the document lists and that are not used, each with the reason.
     #[serde(default)]
     pub dropped: Vec<String>,
+    /// What names are encrypted to that the provider encrypts itself: X.509 in DER, as base64. As with its other keys, no
+    /// document brings another one that nobody signed.
+    #[serde(default)]
+    pub encryption: Option<String>,
     /// Certificates that a document without a date does not list any more.
     #[serde(default)]
     pub missed: Option<Missed>,

@@ -166,6 +166,7 @@ fn upstream_session(claims: &Claims, subject: &str) -> Result<UpstreamSession, R
         format: None,
         name_qualifier: None,
         sp_name_qualifier: None,
+        is_encrypted: false,
     };
     Ok(UpstreamSession { name: Some(name), index })
 }

@@ -7,7 +7,7 @@ use url::Url;
 use super::{duration, find};
 use crate::foundation::clock::Moment;
 use crate::protocol::saml::certificate::Certificate;
-use crate::protocol::saml::keys::VerifyingKey;
+use crate::protocol::saml::keys::{EncryptingKey, VerifyingKey};
 use crate::protocol::saml::names::{self, Binding};
 use crate::protocol::saml::signature::SignatureError;
 use crate::protocol::saml::time;
@@ -27,6 +27,8 @@ pub struct IdpMetadata {
     pub entity_id: String,
     /// Whose signatures count: at least one, all of them strong enough, and none that was new and expired when this was read.
     pub signing: Vec<Certificate>,
+    /// What is encrypted to the provider, if it has a key that can: names in logouts.
+    pub encryption: Option<Certificate>,
     /// Keys that are in the document and are not used, and why.
     pub dropped: Vec<Dropped>,
     /// Where people are sent: at least one; Redirect and POST only, in the order of the document.
@@ -195,6 +197,7 @@ fn provider(entity: Element<'_>, known: &[Certificate], now: Moment) -> Result<I
     Ok(IdpMetadata {
         entity_id: entity_id(entity)?,
         signing,
+        encryption: encryption(role)?,
         dropped,
         sso,
         slo,
@@ -238,6 +241,23 @@ fn certificates(
         }
     }
     Ok((good, dropped))
+}
+
+/// The first key that things can be encrypted to: one that is for nothing else, or else one that is for everything. Of an
+/// expired certificate the key counts as ever.
+fn encryption(role: Element<'_>) -> Result<Option<Certificate>, MetadataError> {
+    let keys = all(role, names::METADATA, "KeyDescriptor", "keys")?;
+    for purpose in [Some("encryption"), None] {
+        for key in keys.iter().filter(|key| key.attr("use") == purpose) {
+            let mut texts = key.descendants().filter(|one| one.is(names::SIGNATURE, "X509Certificate"));
+            let Some(first) = texts.next() else { continue };
+            let read = Certificate::from_base64(&first.text()?).ok();
+            if let Some(good) = read.filter(|read| EncryptingKey::from_certificate(read).is_ok()) {
+                return Ok(Some(good));
+            }
+        }
+    }
+    Ok(None)
 }
 
 /// The first certificate of a key: what follows it is its chain, and an authority's key signs no assertions (SAML
