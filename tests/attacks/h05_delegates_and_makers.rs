@@ -275,11 +275,13 @@ async fn h05_s1_p7_what_somebody_has_by_a_rule_they_neither_keep_nor_leave_to_a_
         let widest = json!({"name": "wide", "permissions": ["members:read", "members:write", "roles:read", "roles:write"]});
         let wide = fine(con.post("/api-keys", widest).await)["key"].as_str().map(str::to_owned);
         let wide = Api::with(&house, wide).await;
+        let other = json!({"organization_id": "org-a", "name": "other", "permissions": ["members:read"]});
+        let other = format!("/roles/{}", fine(ann.post("/roles", other).await)["id"].as_str().unwrap());
         let wider = json!({"permissions": ["members:read", "members:write", "roles:write"]});
         for (api, path, body) in [
             (&con, &helper, wider.clone()),
             (&wide, &helper, wider.clone()),
-            (&wide, &role, json!({"roles": ["member", "helper", "admin"]})),
+            (&wide, &role, json!({"roles": ["member", "helper", "other"]})),
         ] {
             let before = house.before().await;
             refused(&api.patch(path, body).await, "role_ceiling");
@@ -290,8 +292,6 @@ async fn h05_s1_p7_what_somebody_has_by_a_rule_they_neither_keep_nor_leave_to_a_
             con.patch(&helper, json!({"permissions": ["members:read", "roles:write", "organization:read"]}))
                 .await,
         );
-        let other = json!({"organization_id": "org-a", "name": "other", "permissions": ["members:read"]});
-        let other = format!("/roles/{}", fine(ann.post("/roles", other).await)["id"].as_str().unwrap());
         fine(con.patch(&other, json!({"permissions": ["members:read", "members:write"]})).await);
         fine(ann.patch(&helper, wider).await);
         fine(ann.patch(&role, json!({"role": "member"})).await);
