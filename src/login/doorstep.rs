@@ -24,8 +24,9 @@ use crate::web::visitor::Visitor;
 /// them without it. Messages that answer something of ours have as many for themselves: who makes any up does not
 /// hide why those are refused that matter.
 const SHOWN_A_MINUTE: u64 = 20;
-/// The same for all networks together, of messages that answer nothing.
+/// The same for all networks together: of messages that answer nothing, and of those that answer something of ours.
 const SHOWN_OF_ALL: u64 = 100;
+const SHOWN_OF_AWAITED: u64 = 300;
 
 /// Refusals that one network causes in a minute, at one connection, by messages that answer nothing of ours, and that are
 /// written down. Those beyond them are counted, and told to wait: nothing that is good is refused by that.
@@ -35,6 +36,12 @@ const WRITTEN_A_MINUTE: u64 = 30;
 /// once signed can be brought again.
 const WRITTEN_OF_ONE: u64 = 10;
 const WRITTEN_OF_AWAITED: u64 = 300;
+/// The same at one connection for all networks together, who are cheap: of messages that answer nothing, and of the others.
+const WRITTEN_OF_ALL: u64 = 300;
+const WRITTEN_OF_ALL_AWAITED: u64 = 3_000;
+/// Beyond those, the first refusal of each thing of ours: nobody is kept from learning why they do not get in by what
+/// others bring from beside them.
+const WRITTEN_OF_FIRST: u64 = 1_000;
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// Why a message is not taken.
@@ -159,6 +166,16 @@ pub fn written_of(what: &str) -> String {
     format!("refused of {what}")
 }
 
+/// What becomes of a refusal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Room {
+    Written,
+    /// Its bearer is told what it was, and that it was not written down.
+    Told,
+    /// They are told to wait.
+    Counted,
+}
+
 /// What is known of a message before anything that it says is believed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
@@ -224,7 +241,10 @@ impl<'a> Came<'a> {
     async fn may_be_shown(&self) -> bool {
         let (id, network) = (self.connection.id, self.visitor.network());
         let limits = match self.awaited.is_some() {
-            true => vec![(format!("diagnosis awaited {id} {network}"), SHOWN_A_MINUTE)],
+            true => vec![
+                (format!("diagnosis awaited {id} {network}"), SHOWN_A_MINUTE),
+                (format!("diagnosis awaited {id}"), SHOWN_OF_AWAITED),
+            ],
             // Networks are cheap, and what is kept is kept for long.
             false => vec![
                 (format!("diagnosis {} {id} {network}", self.action), SHOWN_A_MINUTE),
@@ -242,35 +262,62 @@ impl<'a> Came<'a> {
 
     /// Whether one more may be written down of what anybody can bring at will. Only what is refused is counted; and what has
     /// used up the room of its own is a stranger's like any other.
-    async fn may_be_written(&self) -> Result<bool, EphemeralError> {
-        let at = format!("{} {}", self.connection.id, self.visitor.network());
-        let is_awaited = match &self.standing {
-            Standing::Stranger => false,
+    async fn room(&self) -> Result<Room, EphemeralError> {
+        let (id, network) = (self.connection.id, self.visitor.network());
+        let (is_awaited, is_first) = match &self.standing {
+            Standing::Stranger => (false, false),
             Standing::Answer(what) => {
                 let lifetime = Duration::from_secs(self.visitor.broker().config.login.flow_lifetime);
-                self.is_within(&written_of(what), WRITTEN_OF_ONE, lifetime).await?
+                let refused = self.counted(&written_of(what), lifetime).await?;
+                (refused <= WRITTEN_OF_ONE, refused == 1)
             }
-            Standing::Proved => true,
+            Standing::Proved => (true, false),
         };
-        if is_awaited && self.is_within(&format!("refused awaited {at}"), WRITTEN_OF_AWAITED, MINUTE).await? {
-            return Ok(true);
+        let awaited = [
+            (format!("refused awaited {id} {network}"), WRITTEN_OF_AWAITED),
+            (format!("refused awaited {id}"), WRITTEN_OF_ALL_AWAITED),
+        ];
+        if is_awaited && self.are_within(awaited).await? {
+            return Ok(Room::Written);
         }
-        self.is_within(&format!("refused {at}"), WRITTEN_A_MINUTE, MINUTE).await
+        if is_first {
+            let has_room = self.are_within([(format!("refused first {id}"), WRITTEN_OF_FIRST)]).await?;
+            return Ok(if has_room { Room::Written } else { Room::Told });
+        }
+        let of_strangers = [
+            (format!("refused {id} {network}"), WRITTEN_A_MINUTE),
+            (format!("refused {id}"), WRITTEN_OF_ALL),
+        ];
+        Ok(if self.are_within(of_strangers).await? { Room::Written } else { Room::Counted })
     }
 
-    async fn is_within(&self, key: &str, most: u64, window: Duration) -> Result<bool, EphemeralError> {
-        Ok(self.visitor.broker().ephemeral.count(Kind::RateCounter, key, window).await? <= most)
+    /// Whether there is room in all of them; what finds none in one takes none in those behind it.
+    async fn are_within(
+        &self,
+        limits: impl IntoIterator<Item = (String, u64)>,
+    ) -> Result<bool, EphemeralError> {
+        for (key, most) in limits {
+            if self.counted(&key, MINUTE).await? > most {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    async fn counted(&self, key: &str, window: Duration) -> Result<u64, EphemeralError> {
+        self.visitor.broker().ephemeral.count(Kind::RateCounter, key, window).await
     }
 
     /// The same page whatever it was; the rest is for the connection's administrator.
     async fn refuse(self, diagnosis: &Diagnosis) -> Response {
-        match self.may_be_written().await {
-            Ok(true) => {}
-            Ok(false) => {
+        match self.room().await {
+            Ok(Room::Written) => {}
+            Ok(room) => {
                 let event = refused(self.visitor, self.action, &diagnosis.refusal);
                 let event = event.organization(self.connection.organization_id);
                 let event = event.with("connection", self.connection.id.to_string());
-                return turn_away_unwritten(self.visitor, &diagnosis.refusal, &event).await;
+                return turn_away_unwritten(self.visitor, &diagnosis.refusal, &event, room == Room::Told)
+                    .await;
             }
             Err(error) => return answer(self.visitor, Err(error.into())).await,
         }

@@ -214,16 +214,24 @@ pub async fn turn_away_to(
     visitor.page(status, &Page::Error(page), None, &targets)
 }
 
-/// Turns somebody away without writing it down, for they cause more than that: it is counted, and told of once a minute in
-/// the trail of whom it concerns.
-pub async fn turn_away_unwritten(visitor: &Visitor, refusal: &Refusal, event: &AuditEvent) -> Response {
+/// Turns somebody away without writing it down: it is counted, and told of once a minute in the trail of whom it concerns.
+/// They are given no reference, which nobody would find. Who causes more than that waits; `is_innocent`: others do, and they
+/// are told that this is why.
+pub async fn turn_away_unwritten(
+    visitor: &Visitor,
+    refusal: &Refusal,
+    event: &AuditEvent,
+    is_innocent: bool,
+) -> Response {
     count(visitor, refusal, event);
     if let Err(fault) = tell_of_more(visitor, event).await {
         return visitor.fault(&fault, None).await;
     }
-    let (status, problem) = Refusal::TooManyRequests.visitor();
-    let page = ErrorPage { id: Some(visitor.request.to_string()), ..ErrorPage::new(problem) };
-    visitor.page(status, &Page::Error(page), None, &[])
+    let (status, problem) = match is_innocent {
+        true => (refusal.visitor().0, Problem::NotWritten),
+        false => Refusal::TooManyRequests.visitor(),
+    };
+    visitor.page(status, &Page::Error(ErrorPage::new(problem)), None, &[])
 }
 
 /// The audit event of a refusal.

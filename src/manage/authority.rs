@@ -118,6 +118,12 @@ impl Standing {
     pub fn is_delegate(&self) -> bool {
         matches!(self, Self::Within { is_delegate: true, .. })
     }
+
+    /// Whether they act by somebody's leave, a delegation or what a person has allowed an application: whatever they gave
+    /// would outlive it.
+    pub fn is_by_leave(&self) -> bool {
+        matches!(self, Self::Within { is_delegate, is_by_consent, .. } if *is_delegate || *is_by_consent)
+    }
 }
 
 /// The order is that in which a caller is told: nothing of an organization that is not theirs, then what is missing.
@@ -168,7 +174,7 @@ pub fn is_fresh(standing: &Standing, within: Duration, now: Moment) -> bool {
 }
 
 /// THE ceiling (threats H01): nobody gives a role that may more than they may themselves, only an owner who has just
-/// signed in makes an owner, and a delegate gives none: it would outlive the delegation. What applications understand by a
+/// signed in makes an owner, and who acts by somebody's leave gives none: it would outlive that. What applications understand by a
 /// permission is theirs to say: whoever owns the organization gives every role of it, whatever that is worth in an
 /// application. `custom`: the permissions of the organization's further roles.
 pub fn may_grant(
@@ -177,11 +183,9 @@ pub fn may_grant(
     custom: &BTreeMap<String, Vec<String>>,
     now: Moment,
 ) -> Result<(), Code> {
-    match actor {
-        Standing::Within { is_delegate: true, .. } => {
-            ceiling(actor, name, custom, now).and(Err(Code::RoleCeiling))
-        }
-        _ => ceiling(actor, name, custom, now),
+    match actor.is_by_leave() {
+        true => ceiling(actor, name, custom, now).and(Err(Code::RoleCeiling)),
+        false => ceiling(actor, name, custom, now),
     }
 }
 
@@ -422,6 +426,10 @@ mod tests {
             *is_delegate = true;
         }
         assert_eq!(told(&delegate), [above, above, above, above, above, unknown, unknown]);
+        if let Standing::Within { is_by_consent, .. } = &mut somebody {
+            *is_by_consent = true;
+        }
+        assert_eq!(told(&somebody)[1..], [above, above, above, above, unknown, unknown], "by leave, too");
         assert_eq!(
             may_touch(&delegate, &["admin".into()], &custom, NOW),
             Ok(()),

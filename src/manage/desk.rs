@@ -20,12 +20,12 @@ use crate::foundation::id::{OrganizationId, UserId};
 use crate::foundation::secret::Digest;
 use crate::keys::keyring::Keyring;
 use crate::model::api_key::OperatorRole;
-use crate::model::audit_event::AuditEvent;
+use crate::model::audit_event::{Actor, AuditEvent};
 use crate::model::organization::Organization;
 use crate::model::project::Project;
 use crate::store::durable::choices::Told;
 use crate::store::durable::engine::{Database, Lock, Tx};
-use crate::store::durable::{applications, organizations};
+use crate::store::durable::{api_keys, applications, organizations};
 use crate::store::ephemeral::Kind;
 use crate::web::holder::LookAgain;
 use crate::web::reply::Fault;
@@ -204,12 +204,16 @@ impl Desk {
     /// Of which organizations of a person the application learns by which they came.
     pub async fn told(&self) -> Result<Told, Refused> {
         let Who::Person(acting) = self.caller.who else { return Ok(Told::All) };
+        let themselves = Told::themselves(&self.project().settings);
+        if themselves == Told::Nothing {
+            return Ok(themselves);
+        }
         if let Standing::Within { organization, is_by_consent: true, .. } = self.caller.standing {
             return Ok(Told::Acted(organization));
         }
         let found = applications::by_id(&mut self.db(), self.project().id, acting.application).await?;
         let found = found.filter(|found| found.settings.organizations_limited);
-        Ok(found.map_or(Told::All, |found| Told::Open(found.id)))
+        Ok(found.map_or(themselves, |found| Told::Open(found.id)))
     }
 
     /// The organization of the path, for who only looks.
@@ -364,6 +368,18 @@ impl Change<'_, '_> {
             Some(_) => Err(Refused::new(Code::PreconditionFailed, "there is nothing yet")),
             None => Ok(()),
         }
+    }
+
+    /// Who does it: a person, or of a key who made it and who has read the secret that it comes by.
+    pub async fn persons(&mut self) -> Result<Vec<UserId>, Refused> {
+        let id = match self.keep.actor {
+            Actor::User(user) => return Ok(vec![user]),
+            Actor::ApiKey(id) => id,
+            _ => return Ok(Vec::new()),
+        };
+        let found = api_keys::by_id(self.tx, self.keep.project.id, id, self.keep.now).await?;
+        let maker = found.and_then(|(key, _)| key.created_by.parse().ok());
+        Ok(maker.into_iter().chain(self.reader).collect())
     }
 
     pub async fn record(&mut self, event: &AuditEvent) -> Result<(), Refused> {

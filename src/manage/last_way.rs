@@ -212,7 +212,7 @@ pub async fn all_stay(change: &mut Change<'_, '_>, ways: &[LastWay], forced: boo
 }
 
 /// By what the owners of other organizations come in who come by this one's connections, or by one of the project's: a
-/// holding's people own its subsidiaries. They are not locked, for two of them could wait for each other.
+/// holding's people own its subsidiaries.
 #[derive(Clone, Debug, Default)]
 pub struct Guests(Vec<LastWay>);
 
@@ -221,12 +221,23 @@ impl Guests {
     pub async fn before(change: &mut Change<'_, '_>, connection: &Connection) -> Result<Self, Refused> {
         match connection.organization_id {
             Some(of) => Self::of(change, of).await,
-            None => Ok(Self(LastWay::before_all(change, Of::Through(connection.id)).await?)),
+            None => Self::locked(change, Of::Through(connection.id)).await,
         }
     }
 
     pub async fn of(change: &mut Change<'_, '_>, host: OrganizationId) -> Result<Self, Refused> {
-        Ok(Self(LastWay::before_all(change, Of::GuestsOf(host)).await?))
+        Self::locked(change, Of::GuestsOf(host)).await
+    }
+
+    /// Of two who shut a door each at once, the second sees what the first has shut. They are locked in the order of their
+    /// ids; where hosts are each other's guests, the database lets one of two begin anew.
+    async fn locked(change: &mut Change<'_, '_>, of: Of) -> Result<Self, Refused> {
+        let ways = ways_in::of_owners(change.tx, change.keep.project.id, of).await?;
+        let owned: BTreeSet<_> = ways.iter().map(|way| way.organization.id).collect();
+        for id in owned {
+            change.tx.lock(Lock::Exclusive, "organizations", &id.to_string()).await?;
+        }
+        Ok(Self(LastWay::before_all(change, of).await?))
     }
 
     /// The operator answers for them, too. To anybody else they are strangers, whose owners keep nobody from shutting a door
@@ -257,7 +268,9 @@ fn told(missing: &str) -> &'static str {
         "owner_who_has_come" => "no owner would be left who has ever signed in",
         "owner_by_active_connection" => "no owner would be left whose connection is active",
         "owner_by_current_provider" => "no owner would be left whom the provider knows",
-        "owner_by_current_subject" => "no owner would be left whom the provider calls what it called them",
+        "owner_by_current_subject" => {
+            "no owner would be left who has come under the name that they are known by"
+        }
         "owner_by_routed_domain" => "no owner would be left whose domain leads to their connection",
         "organizations_of_the_project" => "nobody would act for any organization of the project any more",
         "owner_by_open_method" => "no owner would be left whose way of signing in is open",

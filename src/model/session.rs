@@ -57,9 +57,17 @@ pub struct UpstreamName {
     pub format: Option<String>,
     pub name_qualifier: Option<String>,
     pub sp_name_qualifier: Option<String>,
+    /// Whether the provider has told us so that nobody else could read it.
+    #[serde(default)]
+    pub is_encrypted: bool,
 }
 
 impl UpstreamName {
+    /// Whether both are one name, in whichever way it was told.
+    pub fn is(&self, other: &Self) -> bool {
+        Self { is_encrypted: other.is_encrypted, ..self.clone() } == *other
+    }
+
     /// What tells it apart from others.
     pub fn lasting(&self) -> String {
         assertion::lasting(&self.value, self.format.as_deref())

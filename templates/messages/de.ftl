@@ -221,6 +221,10 @@ error-too_many_requests-title = Zu viele Versuche
 error-too_many_requests-text = Es gab in kurzer Zeit viele Versuche. Deshalb legen wir eine kurze Pause ein.
 error-too_many_requests-next = Warten Sie eine Minute und versuchen Sie es noch einmal. Wenn das zu früh ist, warten Sie etwas länger.
 
+error-not_written-title = Wir konnten der Antwort nicht trauen
+error-not_written-text = Der Identitätsanbieter Ihres Unternehmens hat etwas geantwortet, das wir nicht annehmen können. Hier schlägt im Augenblick so viel fehl, dass dieser Versuch nicht aufgezeichnet wurde und keine Kennung hat.
+error-not_written-next = Versuchen Sie es in einigen Minuten noch einmal. Geschieht es wieder, sagen Sie es Ihrer IT-Abteilung, und wann es war.
+
 error-trial_over-title = Dieser Link hat ausgedient
 error-trial_over-text = Der Link zum Ausprobieren einer Anmeldung wurde schon benutzt, ist abgelaufen oder nicht vollständig.
 error-trial_over-next = Bitten Sie die Person, die ihn Ihnen gegeben hat, um einen neuen.
@@ -299,7 +303,7 @@ consent-organization = Sie handeln für
 consent-told = Sie erfährt
 consent-claims = was Ihr Identitätsanbieter außerdem von Ihnen sagt:
 consent-audiences = Sie darf Ihr Konto nutzen bei
-consent-manages = diesem Dienst selbst: Dort darf sie, was Sie für die Organisation dürfen, für die Sie handeln, aber keine Schlüssel, Rollen, Anwendungen oder Delegationen anlegen
+consent-manages = diesem Dienst selbst: Dort darf sie, was Sie für die Organisation dürfen, für die Sie handeln, aber keine Schlüssel, Rollen, Anwendungen oder Delegationen anlegen, niemanden einladen und niemandem eine Rolle geben
 consent-scope-openid = einen Namen für Sie, der gleich bleibt
 consent-scope-profile = Ihren Namen, Ihre Sprache und wann sich Ihr Profil geändert hat
 consent-scope-email = Ihre E-Mail-Adresse

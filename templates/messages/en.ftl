@@ -221,6 +221,10 @@ error-too_many_requests-title = Too many attempts
 error-too_many_requests-text = There have been many attempts in a short time, so we are taking a short break.
 error-too_many_requests-next = Wait a minute and try again. If that is too soon, wait a little longer.
 
+error-not_written-title = We could not trust the answer
+error-not_written-text = Your company’s identity provider answered with something that we cannot accept. So much fails here at this moment that this attempt was not written down, and there is no reference for it.
+error-not_written-next = Try again in a few minutes. If it happens again, tell your IT department, and when it was.
+
 error-trial_over-title = This link has done its work
 error-trial_over-text = The link to try a sign-in has been used, has run out, or is not complete.
 error-trial_over-next = Ask whoever gave it to you for a new one.
@@ -299,7 +303,7 @@ consent-organization = You act for
 consent-told = It is told
 consent-claims = what your identity provider says of you besides:
 consent-audiences = It may use your account at
-consent-manages = this service itself: there it may do what you may, for the organization that you act for, but make no keys, roles, applications or delegations
+consent-manages = this service itself: there it may do what you may, for the organization that you act for, but make no keys, roles, applications or delegations, invite nobody and give nobody a role
 consent-scope-openid = a name for you that stays the same
 consent-scope-profile = your name and language, and when your profile changed
 consent-scope-email = your email address

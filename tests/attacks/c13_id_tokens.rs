@@ -4,9 +4,10 @@ use behalf::protocol::jose::Algorithm;
 use data_encoding::BASE64;
 use serde_json::json;
 
+use crate::house::api::Api;
 use crate::house::application::{Application, Person};
 use crate::house::broker::House;
-use crate::house::lying_idp::{Key, Says, Signature};
+use crate::house::lying_idp::{Door, Key, Says, Signature};
 
 /// The names under which the checks of an ID token refuse.
 const OF_THE_TOKEN: [&str; 12] = [
@@ -253,5 +254,35 @@ async fn c13_what_nobody_needs_to_know_keeps_nobody_out() {
         // None of it proves a second factor.
         assert_eq!(tokens.id["acr"], json!("urn:behalf:acr:1fa"), "{name}: {value}");
         assert!(tokens.id.get("amr").is_none(), "{name}: {value}");
+    }
+}
+
+#[tokio::test]
+async fn h20_s1_a8_which_claim_cannot_be_read_is_told_to_whoever_administers_the_connection_without_its_value()
+ {
+    let house = House::opens().await;
+    let operator = Api::operator(&house).await;
+    let failures = format!("/connections/{}/failures", house.connection("ca").await);
+    let odd = json!({"access_token": "x", "token_type": "Bearer", "expires_in": ["Eve Secret"], "id_token": "a.b.c"});
+    for (says, door, field) in [
+        (truth().claim("name", "[\"Eve Secret\"]"), None, "id_token: name"),
+        (truth().claim("auth_time", "\"Eve Secret\""), None, "id_token: auth_time"),
+        (truth(), Some(Door::Body(odd.to_string())), "expires_in"),
+    ] {
+        house.idp_a.says(says);
+        house.idp_a.door("/token", door);
+        let before = house.before().await;
+        let ask = Application::rp1(&house).asks().with("login_hint", "ann@a.test");
+        let arrival = Person::new("ann@a.test").follows(&ask).await;
+        assert_eq!(arrival.status(), 401, "{field}");
+        assert!(!arrival.answer.body.contains("Secret"), "{field}");
+        house.refused(&before, "token_answer_malformed").await;
+        let told = operator.get(&failures).await.json()["items"][0].clone();
+        assert_eq!(told["found"], json!(field), "{told}");
+        assert!(
+            told["expected"].as_str().unwrap().contains("can be read")
+                && !told.to_string().contains("Secret")
+        );
+        house.turn_clock(1);
     }
 }

@@ -143,3 +143,31 @@ async fn h02_of_many_organizations_the_first_that_would_be_locked_out_is_told() 
         assert_eq!(told.len(), 14, "A, B and the twelve");
     }
 }
+
+#[tokio::test]
+async fn h02_two_doors_of_two_hosts_that_are_shut_at_once_do_not_lock_a_guest_out() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        let operator = Api::operator(&house).await;
+        guests(&house, &operator, 1).await;
+        // Ann comes by the connection of A and Bob by that of B, and they own all three together.
+        let (ann, bob) = (house.user("ann@a.test").await, house.user("bob@b.test").await);
+        house.joins(ann.parse().unwrap(), "org-b", &["owner"]).await;
+        house.joins(bob.parse().unwrap(), "guest-0", &["owner"]).await;
+        let doors = [house.connection("ca").await, house.connection("cb").await]
+            .map(|id| format!("/connections/{id}"));
+        for round in 0..5 {
+            let [one, other] = doors.clone().map(|door| format!("{door}/disable"));
+            let (one, other) =
+                tokio::join!(acts(&operator, Method::POST, &one), acts(&operator, Method::POST, &other));
+            let mut told = [one.status.as_u16(), other.status.as_u16()];
+            told.sort_unstable();
+            assert_eq!(told, [200, 409], "{round}: {} {}", one.body, other.body);
+            for door in &doors {
+                let open = acts(&operator, Method::POST, &format!("{door}/enable")).await;
+                assert_eq!(open.status, 200, "{}", open.body);
+            }
+        }
+        assert_eq!(house.events_of(LOCKED_OUT).await, 0);
+    }
+}

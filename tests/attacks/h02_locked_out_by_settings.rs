@@ -3,6 +3,7 @@
 //! insists (S1-R24, S1-A2, S3-30).
 
 use behalf::manage::house_file::Mode;
+use behalf::protocol::saml::names::name_id;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -68,6 +69,51 @@ async fn h02_s1_r24_no_mapping_goes_live_under_which_the_same_provider_calls_no_
         let (ask, mut bob) = (Application::rp1(&house).asks(), Person::new("bob@b.test"));
         ask.redeems(&bob.signs_in_by(&house, "cb", &ask, &says).await).await;
         assert_eq!(house.count("users").await, 1);
+    }
+}
+
+#[tokio::test]
+async fn h02_s1_r25_no_owner_is_called_by_another_name_while_nobody_else_who_owns_it_comes_in() {
+    for engine in ENGINES {
+        let house = Plan { engine, ..Plan::saml() }.build().await;
+        let (format, other) = (name_id::PERSISTENT, name_id::UNSPECIFIED);
+        let (ask, mut bob) = (Application::rp1(&house).asks(), Person::new("bob@b.test"));
+        let says = lying_saml_idp::Says::that("bob@b.test").named("bob", format);
+        ask.redeems(&bob.signs_in_by(&house, "cb", &ask, &says).await).await;
+        let operator = Api::operator(&house).await;
+        let (path, user) =
+            (format!("/connections/{}/relink", house.connection("cb").await), house.user("bob@b.test").await);
+        let person = format!("{path}/people/{user}");
+        let identity = operator.get(&person).await.json()["names"][0]["identity_id"].clone();
+        let renamed = json!({"identity_id": identity, "subject": "another", "format": format});
+        let of_kind = json!({"from": {"format": format}, "to": {"format": other}, "identities": 1});
+        let known = "SELECT subject || naming FROM identities";
+        let was = house.text(known).await;
+        for (path, body) in [(&person, &renamed), (&format!("{path}/names"), &of_kind)] {
+            let before = house.before().await;
+            locked(&operator.post(path, body.clone()).await, "owner_by_current_subject");
+            house.refused(&before, "policy_locks_out").await;
+            assert_eq!(house.text(known).await, was);
+        }
+        // With another one who has come in there is nothing to insist on.
+        let (ask, mut bea) = (Application::rp1(&house).asks(), Person::new("bea@b.test"));
+        let says = lying_saml_idp::Says::that("bea@b.test").named("bea", other);
+        ask.redeems(&bea.signs_in_by(&house, "cb", &ask, &says).await).await;
+        let members = format!("/organizations/org-b/members/{}/role", house.user("bea@b.test").await);
+        let made = operator.patch(&members, json!({"role": "owner"})).await;
+        assert_eq!(made.status, 200, "{}", made.body);
+        let relinked = operator.post(&person, renamed).await;
+        assert_eq!(relinked.status, 200, "{}", relinked.body);
+        // From then on hers is the last one, until he has come by the new name.
+        let shut = format!("/organizations/org-b/members/{}", house.user("bea@b.test").await);
+        let before = house.before().await;
+        let gone = async || operator.send(Method::DELETE, &shut, |ask| ask).await;
+        locked(&gone().await, "owner_by_current_subject");
+        house.refused(&before, "policy_locks_out").await;
+        let (ask, mut bob) = (Application::rp1(&house).asks(), Person::new("bob@b.test"));
+        let says = lying_saml_idp::Says::that("bob@b.test").named("another", format);
+        ask.redeems(&bob.signs_in_by(&house, "cb", &ask, &says).await).await;
+        assert_eq!(gone().await.status, 204);
     }
 }
 

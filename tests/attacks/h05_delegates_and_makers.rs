@@ -268,6 +268,33 @@ async fn h05_s1_p7_what_somebody_has_by_a_rule_they_neither_keep_nor_leave_to_a_
             refused(&con.patch(&role, roles).await, "role_ceiling");
             house.refused(&before, "role_ceiling").await;
         }
+        // Nor by a role that they hold, nor by a key.
+        let helper = json!({"organization_id": "org-a", "name": "helper", "permissions": ["members:read", "roles:write"]});
+        let helper = format!("/roles/{}", fine(ann.post("/roles", helper).await)["id"].as_str().unwrap());
+        fine(ann.patch(&role, json!({"roles": ["member", "helper"]})).await);
+        let widest = json!({"name": "wide", "permissions": ["members:read", "members:write", "roles:read", "roles:write"]});
+        let wide = fine(con.post("/api-keys", widest).await)["key"].as_str().map(str::to_owned);
+        let wide = Api::with(&house, wide).await;
+        let other = json!({"organization_id": "org-a", "name": "other", "permissions": ["members:read"]});
+        let other = format!("/roles/{}", fine(ann.post("/roles", other).await)["id"].as_str().unwrap());
+        let wider = json!({"permissions": ["members:read", "members:write", "roles:write"]});
+        for (api, path, body) in [
+            (&con, &helper, wider.clone()),
+            (&wide, &helper, wider.clone()),
+            (&wide, &role, json!({"roles": ["member", "helper", "other"]})),
+        ] {
+            let before = house.before().await;
+            refused(&api.patch(path, body).await, "role_ceiling");
+            house.refused(&before, "role_ceiling").await;
+        }
+        // What they hold anyway is theirs to put there, and what nobody of them holds is as well.
+        fine(
+            con.patch(&helper, json!({"permissions": ["members:read", "roles:write", "organization:read"]}))
+                .await,
+        );
+        fine(con.patch(&other, json!({"permissions": ["members:read", "members:write"]})).await);
+        fine(ann.patch(&helper, wider).await);
+        fine(ann.patch(&role, json!({"role": "member"})).await);
         // Nobody has said it for 30 days.
         let days = |many: i64| {
             format!("UPDATE identities SET last_login_at = last_login_at - {}", many * 86_400_000)

@@ -1,6 +1,7 @@
 //! H07: who has an address in a domain is no member for that. They join only where the organization wants it, only by
 //! what the domain's own connection proves now, and never again once they were removed.
 
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::house::api::Api;
@@ -190,7 +191,22 @@ async fn h07_s1_d5_a_role_that_has_come_to_administer_something_is_given_to_nobo
     let operator = lets_join(&house, json!({"role": "viewer"})).await;
     assert!(comes(&house, "one@a.test").await);
     assert_eq!(membership(&house, "one@a.test").await.as_deref(), Some("auto_join active [\"viewer\"]"));
+    let path = domain_of_a(&house).await;
+    let tag = operator.get(&path).await.header("etag").unwrap().to_owned();
     house.execute("UPDATE roles SET permissions = '[\"members:write\"]' WHERE name = 'viewer'").await;
+    // Who has read it before has read something else.
+    let again = operator.send(Method::GET, &path, |ask| ask.header("if-none-match", &tag)).await;
+    assert_eq!(
+        (again.status.as_u16(), &again.json()["auto_join"]["halted_by"]),
+        (200, &json!("role_not_allowed"))
+    );
+    let before = house.before().await;
+    let body = json!({"auto_join": {"enabled": true}}).to_string();
+    let stale = operator.send(Method::PATCH, &path, |ask| {
+        ask.header("if-match", &tag).header("content-type", "application/json").body(body)
+    });
+    assert_eq!(stale.await.status, 412);
+    house.refused(&before, "precondition_failed").await;
     let before = house.before().await;
     assert!(!comes(&house, "two@a.test").await);
     house.refused(&before, "not_expected").await;

@@ -2,7 +2,10 @@
 //!
 //! That the time tells nothing either is shown by `cargo bench -- --only timing`.
 
+use std::time::Duration;
+
 use behalf::protocol::saml::encryption::{Cipher, Oaep};
+use behalf::store::ephemeral::Kind;
 
 use crate::house::application::{Application, Ask, Person};
 use crate::house::broker::{Before, House, Plan};
@@ -476,4 +479,71 @@ async fn m08_one_login_writes_no_more_into_the_trail_than_it_needs() {
     // And the answer itself is taken.
     let arrival = bob.returns(&ask, &asked, idp.answers(&asked, &Says::that("bob@b.test"))).await;
     ask.redeems(&arrival).await;
+}
+
+/// Whoever is sent away from the same network as many others hears what is wrong with their own answer.
+#[tokio::test]
+async fn m09_a_first_refusal_is_told_and_written_whatever_others_bring_from_beside_it() {
+    let house = Plan::saml().build().await;
+    let idp = house.saml("cb");
+    let rp1 = Application::rp1(&house);
+    for _ in 0..31 {
+        let asked = Person::new("mallory@b.test").leaves_for(&house, "cb", &rp1.asks()).await;
+        let mut stranger = Person::new("mallory@b.test").browser;
+        for _ in 0..11 {
+            posts(&mut stranger, &asked, "<a/>").await;
+        }
+    }
+    let refused = async || {
+        let mut bob = Person::new("bob@b.test");
+        let asked = bob.leaves_for(&house, "cb", &rp1.asks()).await;
+        let xml = idp.answers_after(&asked, &Says::that("bob@b.test"), |xml| {
+            xml.replace("</saml:Audience>", "x</saml:Audience>")
+        });
+        let before = house.before().await;
+        (posts(&mut bob.browser, &asked, &xml).await, before)
+    };
+    let (told, before) = refused().await;
+    assert_eq!(told.status, 403, "{}", told.body);
+    house.refused(&before, "audience").await;
+    let reference = told.header("x-request-id").unwrap();
+    assert!(told.body.contains(reference), "{}", told.body);
+    assert_eq!(
+        house.count(&format!("audit_events WHERE request_id = '{reference}'")).await,
+        1,
+        "it is found"
+    );
+    // Rows have an end, however many networks there are. Then the page says that there is none, and why.
+    let id = house.connection("cb").await;
+    for _ in 0..1_000 {
+        let key = format!("refused first {id}");
+        house.broker.ephemeral.count(Kind::RateCounter, &key, Duration::from_secs(60)).await.unwrap();
+    }
+    let (told, before) = refused().await;
+    assert_eq!(told.status, 403, "{}", told.body);
+    house.unchanged(&before).await;
+    assert!(told.body.contains("was not written down") && !told.body.contains("req_"), "{}", told.body);
+    assert!(house.events_since(&before).await.iter().all(|event| event.action == "audit.left_out"));
+}
+
+#[tokio::test]
+async fn m08_many_networks_write_no_more_of_one_connection_than_a_sum_of_all() {
+    let house = Plan::saml().build().await;
+    let idp = house.saml("cb");
+    let unasked = Asked { id: new_id(), ..idp.unasked(&house, "cb").await };
+    let id = house.connection("cb").await;
+    for _ in 0..300 {
+        let key = format!("refused {id}");
+        house.broker.ephemeral.count(Kind::RateCounter, &key, Duration::from_secs(60)).await.unwrap();
+    }
+    let before = house.before().await;
+    let told = posts(&mut Person::new("mallory@b.test").browser, &unasked, "<a/>").await;
+    assert_eq!(told.status, 429, "{}", told.body);
+    assert!(!told.body.contains("req_"), "nobody would find it: {}", told.body);
+    house.unchanged(&before).await;
+    house.turn_clock(61);
+    let before = house.before().await;
+    let told = posts(&mut Person::new("mallory@b.test").browser, &unasked, "<a/>").await;
+    assert_eq!(told.status, 403, "{}", told.body);
+    house.told_refusal(&before, &["malformed_saml", "structure"]).await;
 }

@@ -237,3 +237,45 @@ async fn m10_a_host_that_hangs_keeps_few_waiting_with_a_message_in_hand() {
     let told: Vec<_> = looks.take(21).collect().await;
     assert!(told.iter().all(|look| matches!(look, Ok(Look::Cooling))), "{told:?}");
 }
+
+#[tokio::test]
+async fn m15_h17_a_document_that_is_written_anew_and_ends_when_it_did_is_told_of_in_time() {
+    for engine in ENGINES {
+        let house = House::open_to_here(engine).await;
+        let until = NOW.plus(DAY * 9);
+        let written = |hours: u32| {
+            let dated = format!(" cacheDuration=\"PT{hours}H\" validUntil");
+            signed(&listing(&[&IDP], Some(until)).replace(" validUntil", &dated), &IDP)
+        };
+        let publisher = Publisher::of(written(1)).await;
+        house.apply(&publisher.file("")).await;
+        for day in 1..=7 {
+            look(&house, &publisher, written(day + 1)).await;
+            let made = house.connection("p").await;
+            let saml = made.saml().unwrap().saml;
+            assert_eq!(saml.metadata.as_ref().unwrap().read_at, house.broker.now(), "it is another one");
+            let told = (day >= 6).then_some(until);
+            assert_eq!(saml.running_out(house.broker.now()), told, "on day {day}");
+        }
+        // One that ends later is one more promise.
+        look(&house, &publisher, signed(&listing(&[&IDP], Some(NOW.plus(DAY * 38))), &IDP)).await;
+        let made = house.connection("p").await;
+        assert_eq!(made.saml().unwrap().saml.running_out(house.broker.now()), None);
+    }
+}
+
+#[tokio::test]
+async fn m15_a_file_that_switches_a_connection_on_has_its_metadata_read_first_if_that_has_run_out() {
+    for engine in ENGINES {
+        let house = House::open_to_here(engine).await;
+        let until = |days| Some(NOW.plus(DAY * days));
+        let publisher = Publisher::of(listing(&[&IDP], until(4))).await;
+        house.apply(&publisher.file("")).await;
+        house.apply(&publisher.file("state = \"disabled\"\n")).await;
+        publisher.says(listing(&[&IDP], until(30)));
+        house.clock.turn(DAY * 5);
+        house.apply(&publisher.file("")).await;
+        assert!(house.connection("p").await.is_active());
+        assert_eq!((unusable(&house).await, valid_until(&house).await), (None, until(30)));
+    }
+}

@@ -480,7 +480,11 @@ pub struct Facts(BTreeMap<&'static str, (usize, String)>);
 /// Every column that a login or a call could change, as text.
 const TABLES: [(&str, &str, &str); 39] = [
     ("users", "id", "id, email, email_claim, profile, email_verified_at, disabled_at, updated_at"),
-    ("identities", "id", "id, user_id, connection_id, issuer, subject, email, last_login_at"),
+    (
+        "identities",
+        "id",
+        "id, user_id, connection_id, issuer, subject, email, naming, last_login_at, renamed_at",
+    ),
     ("memberships", "id", "id, organization_id, user_id, kind, status, source, roles, updated_at"),
     (
         "sessions",

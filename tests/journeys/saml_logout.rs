@@ -3,20 +3,23 @@
 use behalf::foundation::clock::Moment;
 use behalf::protocol::saml::assertion::NameId;
 use behalf::protocol::saml::binding::{Carried, post, redirect_url};
-use behalf::protocol::saml::encryption::{Cipher, Oaep, encrypt};
-use behalf::protocol::saml::keys::{EncryptingKey, KeyKind};
+use behalf::protocol::saml::encryption::{Cipher, Ciphers, Oaep, decrypt, encrypt};
+use behalf::protocol::saml::keys::{DecryptingKey, EncryptingKey, KeyKind};
 use behalf::protocol::saml::logout::{RequestDraft, ResponseDraft};
 use behalf::protocol::saml::names::{name_id, status};
 use behalf::protocol::saml::signature::sign_enveloped;
 use behalf::protocol::saml::status::Status;
-use data_encoding::BASE64;
+use behalf::protocol::saml::xml::{Document, Limits};
+use data_encoding::{BASE64, BASE64_MIME};
 use reqwest::{Method, StatusCode};
+use serde_json::json;
 
+use crate::house::api::Api;
 use crate::house::application::{Application, Person};
 use crate::house::broker::{Engine, House, Plan};
-use crate::house::lying_saml_idp::{LyingSamlIdp, Says, Signer, new_id, posts};
+use crate::house::lying_saml_idp::{LyingSamlIdp, Says, Signer, encrypted_to, new_id, posts};
 use crate::house::publisher::Publisher;
-use crate::house::surgery::value;
+use crate::house::surgery::{element, value};
 use crate::house::visitor::{Answer, Visitor};
 
 /// Metadata that offers single logout as well; and an id, so that it can be signed.
@@ -453,4 +456,78 @@ async fn s3_34_metadata_that_ran_out_is_looked_at_when_somebody_comes() {
     publisher.says(until(&metadata, clock.now().plus(minute * 10)));
     let (ask, mut bob) = (Application::rp1(&house).asks(), Person::new("bob@b.test"));
     bob.signs_in_by(&house, "cb", &ask, &Says::that("bob@b.test")).await.code();
+}
+
+/// What the provider encrypted to us goes through no browser for all to read.
+#[tokio::test]
+async fn s3_34_who_was_named_in_secret_is_signed_out_by_a_name_that_only_the_provider_reads() {
+    let registered = "redirect_uris = [\"https://rp1.test/callback\"]\n";
+    let back = "https://rp1.test/bye";
+    let more = format!("{registered}post_logout_redirect_uris = [\"{back}\"]\n");
+    let namespace = "xmlns:saml=\"urn:oasis:names:tc:SAML:2.0:assertion\"";
+    for has_key in [true, false] {
+        let plan = Plan::default();
+        let idp = LyingSamlIdp::new("cb", plan.clock.clone());
+        let theirs = Signer::new("theirs", plan.clock.now());
+        let key = format!(
+            "<md:KeyDescriptor use=\"encryption\"><ds:KeyInfo xmlns:ds=\"http://www.w3.org/2000/09/xmldsig#\"><ds:X509Data>\
+             <ds:X509Certificate>{}</ds:X509Certificate></ds:X509Data></ds:KeyInfo></md:KeyDescriptor>",
+            theirs.certificate.base64()
+        );
+        let mut metadata = with_logout(&idp.metadata());
+        if has_key {
+            let first = "<md:SingleLogoutService ";
+            metadata = metadata.replacen(first, &format!("{key}{first}"), 1);
+        }
+        let mut plan =
+            plan.with_saml_metadata("cb", &metadata, "single_logout = true\n").with(registered, &more);
+        plan.saml.insert("cb".to_owned(), idp);
+        let house = plan.build().await;
+        // Names are opened by a key of the connection's own alone.
+        let own = Signer::new("own", house.clock.now());
+        let pem = BASE64_MIME.encode(&own.key.to_pkcs8().unwrap());
+        let pem = format!("-----BEGIN PRIVATE KEY-----\n{pem}-----END PRIVATE KEY-----\n");
+        let operator = Api::operator(&house).await;
+        let path = format!("/connections/{}", house.connection("cb").await);
+        let body = json!({"decryption_key": pem, "decryption_certificate": own.certificate.base64()});
+        assert_eq!(operator.patch(&path, body).await.status, 200);
+        let live = operator.post(&format!("{path}/activate"), json!({"force": true})).await;
+        assert_eq!(live.status, 200, "{}", live.body);
+
+        let (ask, mut bob) = (Application::rp1(&house).asks(), Person::new("bob@b.test"));
+        let asked = bob.leaves_for(&house, "cb", &ask).await;
+        let name =
+            format!("<saml:NameID {namespace} Format=\"{}\">id-of-bob</saml:NameID>", name_id::PERSISTENT);
+        let data = encrypted_to(&own.certificate, &name, Cipher::Aes256Gcm, Oaep::Mgf1p);
+        let xml = house.saml("cb").answers_after(&asked, &Says::that("bob@b.test"), |xml| {
+            let sealed = format!("<saml:EncryptedID>{}</saml:EncryptedID>", element(&data, "EncryptedData"));
+            let plain = element(&xml, "NameID").to_owned();
+            xml.replacen(&plain, &sealed, 1)
+        });
+        let code = bob.returns(&ask, &asked, xml).await.code();
+        let hint = ask.redemption(&code).send().await.json()["id_token"].as_str().unwrap().to_owned();
+        let query = [("id_token_hint", hint.as_str()), ("post_logout_redirect_uri", back), ("state", "s")];
+        let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
+        let away = bob.browser.get(&format!("{}/logout?{query}", house.url)).await;
+        assert_eq!(alive(&house).await, 0);
+        if !has_key {
+            assert!(!away.body.contains("SAMLRequest"), "{}", away.body);
+            assert!(
+                away.location().is_none_or(|to| !to.as_str().contains("SAMLRequest")),
+                "nor by a redirect"
+            );
+            assert!(away.body.contains("You may still be signed in at"), "{}", away.body);
+            continue;
+        }
+        let form = away.form_with("SAMLRequest");
+        let request = String::from_utf8(post::decode(form.value("SAMLRequest").unwrap()).unwrap()).unwrap();
+        assert!(!request.contains("id-of-bob") && !request.contains("NameID"), "{request}");
+        let sealed = element(&request, "EncryptedData");
+        let sealed = format!("<saml:EncryptedID {namespace}>{sealed}</saml:EncryptedID>");
+        let document = Document::parse(sealed.as_bytes(), &Limits::MESSAGE).unwrap();
+        let theirs = DecryptingKey::from_pkcs8(&theirs.key.to_pkcs8().unwrap()).unwrap();
+        let told = decrypt(document.root(), &[&theirs], Ciphers::Gcm).unwrap();
+        let told = String::from_utf8(told).unwrap();
+        assert!(told.contains(">id-of-bob</saml:NameID>") && told.contains(name_id::PERSISTENT), "{told}");
+    }
 }

@@ -815,7 +815,13 @@ async fn what_has_run_out_is_swept_and_nothing_else(db: Database) {
         sessions::upstream_over(tx, by, name, &[], NOW).await?;
         sessions::upstream_over(tx, by, name, &[], NOW.minus(Duration::from_secs(5))).await?;
         let value = name.to_owned();
-        let name = UpstreamName { value, format: None, name_qualifier: None, sp_name_qualifier: None };
+        let name = UpstreamName {
+            value,
+            format: None,
+            name_qualifier: None,
+            sp_name_qualifier: None,
+            is_encrypted: false,
+        };
         let (whole, ann) = (sessions::OVER_FOR, UpstreamSession { name: Some(name), index: None });
         let last = NOW.plus(whole - Duration::from_secs(1));
         // An earlier logout takes nothing back.

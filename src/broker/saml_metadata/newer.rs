@@ -33,7 +33,8 @@ pub(super) fn newer(
         return saml.clone();
     }
     let changed_at = if idp == saml.idp { known.changed_at } else { now };
-    let metadata = Some(Metadata { read_at: now, changed_at, ..metadata });
+    let dated_at = known.dated_so(metadata.valid_until);
+    let metadata = Some(Metadata { read_at: now, changed_at, dated_at, ..metadata });
     SamlSettings { idp, metadata, ..saml.clone() }
 }
 
@@ -49,6 +50,7 @@ fn taken(
     let metadata = Metadata {
         digest: described.digest,
         dropped: described.dropped,
+        encryption: if described.signed { described.encryption } else { known.encryption.clone() },
         missed,
         withdrawn: withdrawn(saml, &described.idp, (now, true)),
         signed_until,

@@ -325,7 +325,8 @@ async fn their_organizations(
     look: &Look,
 ) -> Result<Response, Refused> {
     let (broker, slice) = (visitor.broker(), look.slice(format!("account organizations {}", here.user.id)));
-    let (found, next) = mine(&broker.db, (&here.user, Told::All, broker.now()), "", &slice).await?;
+    let told = Told::themselves(&visitor.project.settings);
+    let (found, next) = mine(&broker.db, (&here.user, told, broker.now()), "", &slice).await?;
     let organizations = found.iter().map(|choice| own_organization(visitor, here, choice)).collect();
     let frame = frame(visitor, browser, here, look, (ORGANIZATIONS, next));
     Ok(page_of(visitor, &Page::Account(AccountPage { frame, organizations })))

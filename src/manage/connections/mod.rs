@@ -24,6 +24,7 @@ use super::desk::Change;
 use super::last_way::{Guests, LastWay};
 use super::refused::{Code, Refused};
 use crate::audit;
+use crate::broker::Broker;
 use crate::broker::connection_swap::{self, NotSwapped, Word, was_live};
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{ConnectionId, OrganizationId};
@@ -439,6 +440,20 @@ async fn shut(
     let after = switched(change, before, state, "organization.connection.deactivated").await?;
     doors.stay(change, forced).await?;
     Ok(after)
+}
+
+/// Nobody has looked at the metadata of a connection that is switched off, and it may have run out: then it is read before
+/// the connection is to be live, outside of any transaction.
+pub async fn look_first(broker: &Broker, found: &Connection) -> Result<(), StoreError> {
+    let until = found.saml().and_then(|saml| saml.saml.described_until());
+    let is_current = found.is_active() && until.is_none_or(|until| broker.now() < until);
+    let db = &mut &broker.db;
+    if is_current || connections::lifecycle_of(db, found.id).await?.activated_at.is_none() {
+        return Ok(());
+    }
+    // Whatever comes of it is judged as ever.
+    broker.saml_metadata.look(found.project_id, found.id).await?;
+    Ok(())
 }
 
 /// Switches it on again as it was; one that never was live is a draft again.

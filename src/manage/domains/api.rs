@@ -38,7 +38,14 @@ async fn shown(
     let domain = &routed.domain;
     let custom = custom(db, (domain.project_id, domain.organization_id), [domain]).await?;
     let view = DomainView::of(routed, auto::halted(domain, &custom), now);
-    Ok(Answer::new(status, &view)?.etag(view::tag(routed)))
+    Ok(Answer::new(status, &view)?.etag(view::tag(routed, auto::halted(domain, &custom))))
+}
+
+/// The validator of the domain as it is, with what others have made of its role.
+async fn tag(db: &mut impl durable::engine::Read, routed: &Routed) -> Result<String, StoreError> {
+    let domain = &routed.domain;
+    let custom = custom(db, (domain.project_id, domain.organization_id), [domain]).await?;
+    Ok(view::tag(routed, auto::halted(domain, &custom)))
 }
 
 /// What the organization's further roles mean, if anybody is to join by one of the domains.
@@ -184,7 +191,8 @@ impl Operation for Start {
         let (organization, id) = (desk.organization()?.id, desk.params.id("domain_id")?);
         desk.change(async move |change| {
             let before = found(change, organization, id).await?;
-            change.matches(&view::tag(&before))?;
+            let known = tag(change.tx, &before).await?;
+            change.matches(&known)?;
             let after = start(change, before, body.0.method).await?;
             shown(change.tx, 200, &after, change.keep.now).await
         })
@@ -214,7 +222,8 @@ impl Operation for Confirm {
         let domain = asked(&desk).await?;
         // What was looked for and not found is kept as well, so this comes before any look.
         let routes = domains::connections_of(&mut desk.db(), domain.id).await?;
-        desk.matches(&view::tag(&Routed { domain: domain.clone(), routes }))?;
+        let known = Routed { domain: domain.clone(), routes };
+        desk.matches(&tag(&mut desk.db(), &known).await?)?;
         limit(&desk, &domain).await?;
         if domain.is_over(desk.now) {
             let detail = "its challenge has run out: verify gives a fresh one";
@@ -228,7 +237,8 @@ impl Operation for Confirm {
         let kept = desk
             .change(async move |change| {
                 let before = found(change, organization, claimed.id).await?;
-                change.matches(&view::tag(&before))?;
+                let known = tag(change.tx, &before).await?;
+                change.matches(&known)?;
                 let (_, verdict) =
                     domain_look::settle(change.tx, change.keep, &claimed, &sight, true).await?;
                 let after = found(change, organization, claimed.id).await?;
@@ -335,7 +345,8 @@ impl Operation for Patch {
         let patched = desk.change(async move |change| {
             let owner = change.organization(organization).await?;
             let before = found(change, organization, id).await?;
-            change.matches(&view::tag(&before))?;
+            let known = tag(change.tx, &before).await?;
+            change.matches(&known)?;
             let after = switch(change, &owner, before, (&wanted, Turning::Proved, forced)).await?;
             shown(change.tx, 200, &after, change.keep.now).await
         });
@@ -373,7 +384,8 @@ impl Operation for Remove {
         desk.change(async move |change| {
             let owner = change.organization(organization).await?;
             let before = found(change, organization, id).await?;
-            change.matches(&view::tag(&before))?;
+            let known = tag(change.tx, &before).await?;
+            change.matches(&known)?;
             remove(change, &owner, before, query.force == Some(true)).await?;
             Answer::new(204, &())
         })

@@ -158,9 +158,17 @@ pub fn facts(routed: &Routed) -> Value {
     })
 }
 
-/// Of all that somebody may have decided by; not of the last look, which moves by itself, nor of what others make of its role.
-pub fn tag(routed: &Routed) -> String {
+/// Of all that somebody may have decided by; not of the last look, which moves by itself.
+pub fn tag(routed: &Routed, halt: Option<Halt>) -> String {
     let domain = &routed.domain;
     let moments = [domain.updated_at.millis(), domain.created_at.millis()];
-    etag(&json!([domain.id, facts(routed), domain.txt_value(), domain.auto_join.paused_at, moments]))
+    let halted_by = halt.map(Halt::word);
+    etag(&json!([
+        domain.id,
+        facts(routed),
+        domain.txt_value(),
+        domain.auto_join.paused_at,
+        halted_by,
+        moments
+    ]))
 }

@@ -18,7 +18,7 @@ use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::model::connection::Connection;
 use crate::model::permission::Permission;
 use crate::store::durable::audit_events::{self, Action, Asked};
-use crate::store::durable::{connection_runs, connections};
+use crate::store::durable::{connection_runs, connections, transfers};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 /// Hours that are told, unless somebody asks for another number.
@@ -32,7 +32,8 @@ impl Operation for Read {
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/organizations/{organization_id}/health";
     const NAME: &'static str = "read_health";
-    const SUMMARY: &'static str = "What somebody should see to, and what to do about it.";
+    const SUMMARY: &'static str =
+        "What somebody should see to, and what to do about it; and who is about to own the organization.";
     const NEED: Need = Need::Permitted(Permission::HealthRead);
     const AT: At = At::Organization;
     const STATUS: &'static [u16] = &[200];
@@ -43,7 +44,8 @@ impl Operation for Read {
     async fn run(desk: Desk, _: NoQuery, _: NoBody) -> Result<Answer<Self::Answer>, Refused> {
         let (organization, project) = (desk.organization()?, desk.project());
         let all = checks(&mut desk.db(), project, organization, desk.now).await?;
-        Answer::new(200, &HealthView::of(&all))
+        let offer = transfers::pending(&mut desk.db(), organization.id, desk.now).await?;
+        Answer::new(200, &HealthView::of(&all, offer.as_ref()))
     }
 }
 

@@ -11,6 +11,7 @@ use crate::foundation::clock::Moment;
 use crate::model::audit_event::Recorded;
 use crate::model::connection::Connection;
 use crate::store::durable::connection_runs::{Hour, Run};
+use crate::store::durable::transfers::Transfer;
 
 /// How an organization is kept. Times are RFC 3339 in UTC.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -19,6 +20,33 @@ pub struct HealthView {
     #[schemars(extend("enum" = ["ok", "warn", "fail"]))]
     pub status: &'static str,
     pub checks: Vec<CheckView>,
+    /// Who is to own the organization once they have accepted it; `null` where nobody is.
+    pub ownership_transfer: Option<OfferView>,
+}
+
+/// An ownership that waits to be accepted.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct OfferView {
+    /// Whom it is offered to.
+    pub user_id: String,
+    /// Who offered it.
+    pub from: String,
+    #[schemars(extend("format" = "date-time"))]
+    pub since: String,
+    /// When it runs out.
+    #[schemars(extend("format" = "date-time"))]
+    pub until: String,
+}
+
+impl OfferView {
+    fn of(offer: &Transfer) -> Self {
+        Self {
+            user_id: offer.to.to_string(),
+            from: offer.from.to_string(),
+            since: offer.created_at.rfc3339(),
+            until: offer.expires_at.rfc3339(),
+        }
+    }
 }
 
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -39,7 +67,7 @@ pub struct CheckView {
 }
 
 impl HealthView {
-    pub fn of(checks: &[Check]) -> Self {
+    pub fn of(checks: &[Check], offer: Option<&Transfer>) -> Self {
         let view = |check: &Check| CheckView {
             id: check.id,
             row: check.row,
@@ -47,7 +75,11 @@ impl HealthView {
             advice: check.advice.clone(),
             since: check.since.map(Moment::rfc3339),
         };
-        Self { status: overall(checks).word(), checks: checks.iter().map(view).collect() }
+        Self {
+            status: overall(checks).word(),
+            checks: checks.iter().map(view).collect(),
+            ownership_transfer: offer.map(OfferView::of),
+        }
     }
 }
 

@@ -12,8 +12,9 @@ use super::{HouseFile, Reading};
 use crate::broker::Broker;
 use crate::foundation::clock::Moment;
 use crate::foundation::secret::Digest;
+use crate::manage::connections::look_first;
 use crate::model::connection::metadata::{Described, describe, kept};
-use crate::model::connection::{Metadata, MetadataSource, SamlSettings};
+use crate::model::connection::{ConnectionState, Metadata, MetadataSource, SamlSettings};
 use crate::store::durable::engine::StoreError;
 use crate::store::durable::{connections, projects};
 
@@ -38,6 +39,10 @@ pub async fn read(
         let known = saml.and_then(|connection| connection.saml.metadata.as_ref());
         let again = reading == Reading::Again && matches!(wanted.from, From::Address(_));
         if known.is_some_and(|known| wanted.is(known)) && !again {
+            // As at the API. It is the house's own look, and no change of the file's: a plan has it, too.
+            if let Some(before) = before.as_ref().filter(|_| part.state == ConnectionState::Active) {
+                look_first(broker, before).await?;
+            }
             continue;
         }
         match wanted.read(broker, saml.map(|connection| connection.saml)).await {

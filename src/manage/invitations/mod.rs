@@ -48,14 +48,17 @@ struct Made {
     token: Option<Secret>,
 }
 
-/// The caller, if they can answer for what they give when it is accepted: a delegate's rights are another
-/// organization's to end.
+/// The caller, if they can answer for what they give when it is accepted: what a delegate may is another organization's to
+/// end, and what an application may by consent the person's.
 fn inviter(caller: &Caller) -> Result<Inviter, Refused> {
     match caller.who {
         Who::Operator(_) => Ok(Inviter::Operator),
         Who::Key(id) => Ok(Inviter::Key(id)),
-        Who::Person(acting) if acting.delegation.is_none() => Ok(Inviter::User(acting.user)),
-        _ => Err(Refused::new(Code::RoleCeiling, "who acts for another organization invites nobody to it")),
+        Who::Person(acting) if !caller.standing.is_by_leave() => Ok(Inviter::User(acting.user)),
+        _ => {
+            let detail = "who acts for another organization, or by what a person has allowed, invites nobody";
+            Err(Refused::new(Code::RoleCeiling, detail))
+        }
     }
 }
 

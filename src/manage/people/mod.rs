@@ -20,7 +20,7 @@ use crate::foundation::email::Email;
 use crate::foundation::id::{OrganizationId, UserId};
 use crate::join::owners::{self, NotChanged};
 use crate::join::{self, Joined, Joining};
-use crate::model::audit_event::{Actor, AuditEvent, Outcome};
+use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::model::membership::{Membership, MembershipKind, MembershipSource, MembershipStatus};
 use crate::model::project::MembershipMode;
 use crate::model::role;
@@ -210,7 +210,7 @@ pub async fn give_roles(
     let kept = known(change, organization, &before).await?;
     let given: Vec<_> = wanted.iter().filter(|name| !kept.contains(name)).cloned().collect();
     refuse_roles(change, organization, &given).await?;
-    refuse_own(change, user, &given)?;
+    refuse_own(change, user, &given).await?;
     change.matches(&view::tag_of(&before))?;
     let after = Membership { roles: wanted.to_vec(), ..before.clone() };
     put(change, "organization.member.role_changed", (&before, &after), forced).await?;
@@ -218,9 +218,9 @@ pub async fn give_roles(
 }
 
 /// What somebody has by a rule counts as long as their provider says so: they do not make it their own (threats H01).
-fn refuse_own(change: &Change<'_, '_>, user: UserId, given: &[String]) -> Result<(), Refused> {
+async fn refuse_own(change: &mut Change<'_, '_>, user: UserId, given: &[String]) -> Result<(), Refused> {
     let owns = matches!(change.standing, Standing::Within { is_owner: true, .. });
-    match given.is_empty() || owns || change.keep.actor != Actor::User(user) {
+    match given.is_empty() || owns || !change.persons().await?.contains(&user) {
         true => Ok(()),
         false => Err(Refused::new(Code::RoleCeiling, "nobody but an owner gives themselves a role")),
     }

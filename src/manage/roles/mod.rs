@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use super::authority::{may_contain, may_rewrite};
+use super::authority::{Standing, may_contain, may_rewrite};
 use super::desk::Change;
 use super::last_way::{LastWay, all_stay};
 use super::refused::{Code, Refused};
@@ -20,7 +20,7 @@ use crate::model::policy::Switch;
 use crate::model::role::{self, Role, RoleScope};
 use crate::store::durable::engine::Lock;
 use crate::store::durable::roles::GivenBy;
-use crate::store::durable::{organizations, projects, roles, user_roles};
+use crate::store::durable::{memberships, organizations, projects, roles, user_roles};
 
 /// Roles of its own that an organization has at most: every token reads them.
 const MOST: usize = 100;
@@ -107,6 +107,7 @@ pub async fn update(
     let known: BTreeSet<_> = before.permissions.iter().collect();
     let added: Vec<_> = after.permissions.iter().filter(|one| !known.contains(one)).cloned().collect();
     refuse_above(change, &added)?;
+    refuse_own(change, before, &added).await?;
     after.updated_at = change.keep.now;
     let ways = match (after.organization, after.scope) {
         (Some(organization), _) => vec![LastWay::before(change, organization).await?],
@@ -176,6 +177,24 @@ async fn delete(change: &mut Change<'_, '_>, role: &Role, forced: bool) -> Resul
 /// Nobody puts more into a role than they may themselves (threats H01).
 fn refuse_above(change: &Change<'_, '_>, permissions: &[String]) -> Result<(), Refused> {
     may_contain(&change.standing, permissions).map_err(|code| Refused::new(code, code.title()))
+}
+
+/// What somebody has by a rule alone counts as long as their provider says so: they do not put it into what they hold, nor
+/// does a key of theirs (threats H01).
+async fn refuse_own(change: &mut Change<'_, '_>, role: &Role, added: &[String]) -> Result<(), Refused> {
+    let owns = matches!(change.standing, Standing::Within { is_owner: true, .. });
+    let Some(organization) = role.organization.filter(|_| !owns && !added.is_empty()) else { return Ok(()) };
+    let custom = roles::permissions(change.tx, change.keep.project.id, organization).await?;
+    for person in change.persons().await? {
+        let Some(member) = memberships::find(change.tx, organization, person).await? else { continue };
+        let held = role::granted(&member.roles, &custom);
+        if member.roles.contains(&role.name) && !added.iter().all(|one| held.contains(one)) {
+            let detail =
+                "you hold the role, and have by a rule alone what you put into it: an owner does that";
+            return Err(Refused::new(Code::RoleCeiling, detail));
+        }
+    }
+    Ok(())
 }
 
 /// Nobody takes away what they could not give.

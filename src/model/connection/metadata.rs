@@ -36,6 +36,8 @@ pub struct Described {
     pub signed: bool,
     /// SHA-256 of the document.
     pub digest: String,
+    /// What names are encrypted to: X.509 in DER, as base64.
+    pub encryption: Option<String>,
     /// Keys that it lists and that are not used, each with the reason.
     pub dropped: Vec<String>,
     pub valid_until: Option<Moment>,
@@ -128,9 +130,13 @@ pub fn kept(
         given_until: signed_until,
         changed_at: now,
         valid_until: described.valid_until,
+        dated_at: known
+            .and_then(|known| known.metadata.as_ref())
+            .and_then(|known| known.dated_so(described.valid_until)),
         signed_until,
         withdrawn: known.map_or_else(Vec::new, |known| withdrawn(known, &described.idp, (now, false))),
         dropped: described.dropped.clone(),
+        encryption: described.encryption.clone(),
         missed: None,
     }
 }
@@ -218,6 +224,7 @@ fn described(document: &[u8], read: IdpMetadata, now: Moment) -> Result<Describe
         idp,
         signed: read.verified,
         digest: Digest::of(document).text(),
+        encryption: read.encryption.as_ref().map(Certificate::base64),
         dropped: read.dropped.iter().map(|key| format!("key {}: {}", key.position, key.reason)).collect(),
         valid_until: read.valid_until,
         next_read_at: now.plus(every),

@@ -124,6 +124,9 @@ pub struct Metadata {
     pub changed_at: Moment,
     /// The document's own `validUntil`. What was read at an address does not count beyond it.
     pub valid_until: Option<Moment>,
+    /// Since when that end is known, where documents since then have said the same; absent: since it was read.
+    #[serde(default)]
+    pub dated_at: Option<Moment>,
     /// The `validUntil` of the newest document whose signature counted: one that ends before it is older.
     pub signed_until: Option<Moment>,
     /// Keys that were taken away: an old document must not bring them back by itself.
@@ -132,9 +135,24 @@ pub struct Metadata {
     /// Keys that the document lists and that are not used, each with the reason.
     #[serde(default)]
     pub dropped: Vec<String>,
+    /// What names are encrypted to that the provider encrypts itself: X.509 in DER, as base64. As with its other keys, no
+    /// document brings another one that nobody signed.
+    #[serde(default)]
+    pub encryption: Option<String>,
     /// Keys that a document without a date does not list any more.
     #[serde(default)]
     pub missed: Option<Missed>,
+}
+
+impl Metadata {
+    fn dated(&self) -> Moment {
+        self.dated_at.unwrap_or(self.read_at)
+    }
+
+    /// Since when this end is known, if it was known before.
+    pub fn dated_so(&self, until: Option<Moment>) -> Option<Moment> {
+        (self.valid_until == until).then(|| self.dated())
+    }
 }
 
 /// A key that counts no more.
@@ -187,10 +205,11 @@ impl SamlSettings {
         self.metadata.as_ref()?.valid_until
     }
 
-    /// Until when, if that is soon: what is renewed in time has been read anew twice before.
+    /// Until when, if that is soon: what is renewed in time has been read anew twice before. A document that is written anew
+    /// each time, and ends when the one before did, renews nothing.
     pub fn running_out(&self, now: Moment) -> Option<Moment> {
         let until = self.described_until()?;
-        let lifetime = until.since(self.metadata.as_ref()?.read_at);
+        let lifetime = until.since(self.metadata.as_ref()?.dated());
         (until.since(now) <= SOON.min(lifetime / 3)).then_some(until)
     }
 }

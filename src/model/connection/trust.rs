@@ -135,6 +135,7 @@ fn of_saml(saml: &SamlSettings) -> SamlSettings {
         metadata.read_at = crate::foundation::clock::Moment::from_millis(0);
         (metadata.given_at, metadata.changed_at) = (metadata.read_at, metadata.read_at);
         (metadata.given_until, metadata.valid_until, metadata.signed_until) = (None, None, None);
+        (metadata.dated_at, metadata.encryption) = (None, None);
         (metadata.withdrawn, metadata.dropped, metadata.missed) = (Vec::new(), Vec::new(), None);
     }
     // The format of the name stays: it says which names may be taken for the person.

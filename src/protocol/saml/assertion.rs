@@ -1,16 +1,17 @@
 //! What a provider says of a person (SAML Core, section 2), and the checks of the web browser profile (SAML Profiles,
 //! section 4.1.4.3).
 
-use super::encryption::{self, Ciphers, Undecryptable};
-use super::keys::DecryptingKey;
+use super::encryption::{self, Cipher, Ciphers, Oaep, Undecryptable};
+use super::keys::{DecryptingKey, EncryptingKey, KeyError};
 use super::message::{self, MAX_ID, Window, bounded};
 use super::names;
 use super::redact::hidden;
 use super::refused::{Check, Refused};
 use super::response::{Answers, Expected};
-use super::xml::{Document, Element, Limits, Writer};
+use super::xml::{Document, Element, Limits, Malformed, Writer};
 use crate::foundation::clock::Moment;
 use crate::foundation::email::Email;
+use crate::foundation::random::Random;
 
 const MAX_URI: usize = 2048;
 const MAX_SESSION_INDEX: usize = 1024;
@@ -29,6 +30,8 @@ pub struct Assertion {
     pub issued: Moment,
     /// Absent: the provider names the person by attributes alone.
     pub name_id: Option<NameId>,
+    /// Whether that was encrypted to us by itself: no browser is to see it.
+    pub is_name_encrypted: bool,
     /// What the provider calls its session, for logouts.
     pub session_index: Option<String>,
     pub authn_instant: Moment,
@@ -59,6 +62,14 @@ impl NameId {
         Self { value: value.to_owned(), format, name_qualifier: None, sp_name_qualifier: None }
     }
 
+    /// The name as an `xenc:EncryptedData` for the holder of `key`.
+    pub(super) fn sealed(&self, key: &EncryptingKey, random: &Random) -> Result<String, Unwritten> {
+        let mut writer = Writer::new(names::PREFIXES);
+        self.write(&mut writer);
+        let xml = writer.finish()?;
+        Ok(encryption::encrypt(xml.as_bytes(), key, Cipher::Aes128Gcm, Oaep::Mgf1p, random)?)
+    }
+
     pub(super) fn write(&self, writer: &mut Writer) {
         writer
             .open("saml:NameID")
@@ -68,6 +79,15 @@ impl NameId {
             .text(&self.value)
             .close();
     }
+}
+
+/// Why nothing can be written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unwritten {
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
+    #[error(transparent)]
+    Key(#[from] KeyError),
 }
 
 /// A named list of values; empty values and nil are left out.
@@ -106,6 +126,7 @@ pub(super) fn read(assertion: Element<'_>, expected: &Expected<'_>) -> Result<As
         issuer: expected.idp_entity_id.to_owned(),
         issued,
         name_id: name_id_if_any(subject, expected.naming)?,
+        is_name_encrypted: subject.child(names::ASSERTION, "EncryptedID")?.is_some(),
         session_index: authn.session_index,
         authn_instant: authn.instant,
         session_not_on_or_after: authn.session_not_on_or_after,

@@ -1,7 +1,7 @@
 //! Single logout messages (SAML Core, section 3.7), written and read. Which session they end is not decided here.
 
-use super::assertion::{NameId, name_id_of};
-use super::keys::DecryptingKey;
+use super::assertion::{NameId, Unwritten, name_id_of};
+use super::keys::{DecryptingKey, EncryptingKey};
 use super::message::{self, Expected, Received, Signed, bounded};
 use super::names::{self, status};
 use super::refused::{Check, Refused};
@@ -10,6 +10,7 @@ use super::status::Status;
 use super::time;
 use super::xml::{Document, Element, Limits, Malformed, Writer};
 use crate::foundation::clock::Moment;
+use crate::foundation::random::Random;
 
 const REQUEST: &str = "LogoutRequest";
 const RESPONSE: &str = "LogoutResponse";
@@ -44,6 +45,21 @@ pub struct ResponseDraft<'a> {
 impl RequestDraft<'_> {
     /// Without a signature: the binding says where it belongs.
     pub fn write(&self, now: Moment) -> Result<String, Malformed> {
+        self.written(None, now)
+    }
+
+    /// The same with the name encrypted to the provider (SAML Core, section 3.7.1): it passes through a browser, and may stand
+    /// in an address.
+    pub fn write_sealed(
+        &self,
+        (key, random): (&EncryptingKey, &Random),
+        now: Moment,
+    ) -> Result<String, Unwritten> {
+        let sealed = self.name_id.sealed(key, random)?;
+        Ok(self.written(Some(&sealed), now)?)
+    }
+
+    fn written(&self, sealed: Option<&str>, now: Moment) -> Result<String, Malformed> {
         let mut writer = Writer::new(names::PREFIXES);
         writer
             .open("samlp:LogoutRequest")
@@ -53,7 +69,12 @@ impl RequestDraft<'_> {
         writer.attr("IssueInstant", &time::render(now)).attr("Destination", self.destination);
         writer.attr_if("NotOnOrAfter", self.not_on_or_after.map(time::render).as_deref());
         writer.leaf("saml:Issuer", self.issuer);
-        self.name_id.write(&mut writer);
+        match sealed {
+            None => self.name_id.write(&mut writer),
+            Some(sealed) => {
+                writer.open("saml:EncryptedID").embed(sealed).close();
+            }
+        }
         for index in self.session_indexes {
             writer.leaf("samlp:SessionIndex", index);
         }

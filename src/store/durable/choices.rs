@@ -9,6 +9,7 @@ use crate::model::delegation::DelegationSettings;
 use crate::model::login::Context;
 use crate::model::membership::MembershipKind;
 use crate::model::organization::Policy;
+use crate::model::project::{Organizations, ProjectSettings};
 use crate::model::user::User;
 
 macro_rules! member {
@@ -63,9 +64,19 @@ pub enum Told {
     Open(ApplicationId),
     /// Of the one that they act for by it, if they do.
     Acted(Option<OrganizationId>),
+    /// Of none: nobody of the project acts for any.
+    Nothing,
 }
 
 impl Told {
+    /// What a person sees themselves: what they may act for, as whatever is minted has it.
+    pub fn themselves(project: &ProjectSettings) -> Self {
+        match project.organizations {
+            Organizations::Off => Self::Nothing,
+            Organizations::Optional | Organizations::Required => Self::All,
+        }
+    }
+
     /// What a query asks for: the application that they must be open to, and the only one; absent: any.
     pub(super) fn terms(self) -> (Option<ApplicationId>, Option<String>) {
         match self {
@@ -73,6 +84,7 @@ impl Told {
             Self::Open(application) => (Some(application), None),
             // No organization has an empty id.
             Self::Acted(only) => (None, Some(only.map(|id| id.to_string()).unwrap_or_default())),
+            Self::Nothing => (None, Some(String::new())),
         }
     }
 
@@ -81,6 +93,7 @@ impl Told {
             Self::All => Ok(true),
             Self::Open(application) => applications::is_listed(db, application, organization).await,
             Self::Acted(only) => Ok(only == Some(organization)),
+            Self::Nothing => Ok(false),
         }
     }
 }

@@ -80,7 +80,7 @@ pub async fn touch(
 ) -> Result<(), StoreError> {
     // Long facts stay where they are as long as they say the same.
     let sql = "UPDATE identities SET email = $2, last_login_at = $3,
-                      facts = CASE WHEN facts = $4 THEN facts ELSE $4 END, naming = $5
+                      facts = CASE WHEN facts = $4 THEN facts ELSE $4 END, naming = $5, renamed_at = NULL
                WHERE id = $1";
     tx.execute(sql, params![id, email, now, to_json(facts), to_json(naming)]).await?;
     Ok(())
@@ -152,9 +152,11 @@ pub async fn change_naming(
     tx: &mut Tx<'_>,
     (connection, issuer): (ConnectionId, &str),
     (from, to): (&Naming, &Naming),
+    now: Moment,
 ) -> Result<u64, StoreError> {
-    let sql = "UPDATE identities SET naming = $4 WHERE connection_id = $1 AND issuer = $2 AND naming = $3";
-    tx.execute(sql, params![connection, issuer, to_json(from), to_json(to)]).await
+    let sql = "UPDATE identities SET naming = $4, renamed_at = $5
+               WHERE connection_id = $1 AND issuer = $2 AND naming = $3";
+    tx.execute(sql, params![connection, issuer, to_json(from), to_json(to), now]).await
 }
 
 /// What an issuer calls a user by a connection: more than one name, if they have more than one account there.
@@ -173,8 +175,9 @@ pub async fn rename(
     tx: &mut Tx<'_>,
     id: IdentityId,
     (subject, naming): (&str, &Naming),
+    now: Moment,
 ) -> Result<(), StoreError> {
-    let sql = "UPDATE identities SET subject = $2, naming = $3 WHERE id = $1";
-    tx.execute(sql, params![id, subject, to_json(naming)]).await?;
+    let sql = "UPDATE identities SET subject = $2, naming = $3, renamed_at = $4 WHERE id = $1";
+    tx.execute(sql, params![id, subject, to_json(naming), now]).await?;
     Ok(())
 }

@@ -28,6 +28,8 @@ pub struct WayIn {
     pub facts: IdentityFacts,
     /// By what it named them.
     pub naming: Naming,
+    /// Whether somebody has said since how they are called: nobody has come under that name yet.
+    pub renamed: bool,
     /// Whether a session of theirs by it was proved by more than one factor.
     pub multi_factor: bool,
 }
@@ -38,9 +40,9 @@ impl WayIn {
         self.connection.settings.upstream.issuer() == self.issuer
     }
 
-    /// Whether its provider's answers still name people by what named them.
+    /// Whether its provider's answers still name people by what named them, and they are known by what it called them.
     pub fn is_named(&self) -> bool {
-        self.connection.settings.upstream.names_by(&self.naming)
+        !self.renamed && self.connection.settings.upstream.names_by(&self.naming)
     }
 
     /// Whether switches, pins and enforcement leave it open.
@@ -80,7 +82,8 @@ macro_rules! select {
                          THEN 1 ELSE 0 END,
                     i.id, i.email, i.issuer, i.naming,
                     o.id, o.project_id, o.slug, o.display_name, o.description, o.logo_uri, o.functional_roles, o.policy,
-                    o.created_at, o.updated_at, o.deactivated_at, o.deleted_at, o.kind, o.purge_at, o.epoch
+                    o.created_at, o.updated_at, o.deactivated_at, o.deleted_at, o.kind, o.purge_at, o.epoch,
+                    CASE WHEN i.renamed_at IS NULL THEN 0 ELSE 1 END
              FROM membership_roles r
              JOIN memberships m ON m.id = r.membership_id AND m.status = 'active'
              JOIN organizations o ON o.id = r.organization_id AND o.project_id = $1 AND o.deleted_at IS NULL
@@ -140,6 +143,7 @@ pub async fn of_owners(db: &mut impl Read, project: ProjectId, of: Of) -> Result
             issuer: row.get(16)?,
             naming: json(row, 17)?,
             organization: organizations::organization(row, 18)?,
+            renamed: row.get::<i64>(33)? == 1,
         })
     };
     rows.iter().map(way).collect()

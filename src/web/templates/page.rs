@@ -591,6 +591,8 @@ problems! {
     InvitationVoid = "invitation_void",
     BelongsElsewhere = "belongs_elsewhere",
     TooManyRequests = "too_many_requests",
+    /// What was brought is not taken; and so much is refused besides that it is not written down.
+    NotWritten = "not_written",
     /// A link to try a connection has been used, has run out, or is none.
     TrialOver = "trial_over",
     NotFound = "not_found",

@@ -450,6 +450,41 @@ async fn c22_h05_an_application_that_people_had_to_allow_leaves_nothing_behind()
             );
             house.refused(&before, "permission_missing").await;
         }
+        // It gives nobody a role either, be it later or to whoever comes.
+        let eve = house.has_member("eve@a.test", "org-a", &["member"]).await;
+        let new = house.knows("new@a.test", "New").await.to_string();
+        let domain = house.text("SELECT id FROM domains WHERE name = 'a.test'").await.unwrap();
+        let joins = json!({"auto_join": {"enabled": true, "role": "member"}});
+        let at = "/organizations/org-a";
+        for (method, path, body) in [
+            (
+                Method::POST,
+                format!("{at}/invitations"),
+                json!({"email": "x@c.test", "role": "member", "send": false}),
+            ),
+            (
+                Method::POST,
+                format!("{at}/invitations/bulk"),
+                json!({"invitations": [{"email": "x@c.test", "role": "member", "send": false}]}),
+            ),
+            (Method::POST, format!("{at}/members"), json!({"user_id": new, "role": "member"})),
+            (Method::PATCH, format!("{at}/members/{eve}/role"), json!({"role": "admin"})),
+            (Method::PATCH, format!("{at}/domains/{domain}"), joins),
+        ] {
+            let before = house.before().await;
+            let refused = ann.write(method, &path, body).await;
+            let told = (refused.status.as_u16(), &refused.json()["code"]);
+            assert_eq!(told, (403, &json!("role_ceiling")), "{path}: {}", refused.body);
+            house.refused(&before, "role_ceiling").await;
+        }
+        let rule = json!({
+            "connection_id": house.connection("ca").await, "claim": "groups", "operator": "contains", "value": "x",
+            "role": "member",
+        });
+        let before = house.before().await;
+        let refused = ann.post(&format!("{at}/role-rules"), rule).await;
+        assert_eq!((refused.status.as_u16(), &refused.json()["code"]), (403, &json!("permission_missing")));
+        house.refused(&before, "permission_missing").await;
         // Nor a provider of its own.
         let body = json!({
             "type": "oidc", "issuer": house.idp_b.issuer, "client_id": "behalf", "client_secret": house.idp_b.secret,

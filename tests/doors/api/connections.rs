@@ -1496,3 +1496,56 @@ async fn s1_r24_h04_a_draft_is_thrown_away_and_what_is_live_stays_as_it_is() {
         house.refused(&before, "no_version").await;
     }
 }
+
+#[tokio::test]
+async fn s0_32_s1_r23_connections_that_are_switched_off_use_up_no_place_for_good() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        let key = Api::key(&house, "org-a", &EVERYTHING).await;
+        let operator = Api::operator(&house).await;
+        let copies = async |from: usize, to: usize| {
+            for number in from..to {
+                let copy = format!(
+                    "INSERT INTO connections (id, project_id, organization_id, slug, display_name, state, version,
+                                              settings, secret, created_at, updated_at)
+                     SELECT replace(id, substr(id, 6, 4), '{number:04}'), project_id, organization_id, 'copy-{number}',
+                            display_name, 'draft', version, settings, secret, created_at, updated_at
+                     FROM connections WHERE slug = 'ca'"
+                );
+                assert_eq!(house.execute(&copy).await, 1);
+            }
+        };
+        let too_many = async |api: &Api| {
+            let before = house.before().await;
+            assert_eq!(
+                told(&api.post("/connections", oidc(&house.idp_a)).await),
+                refusal(409, "limit_reached")
+            );
+            house.refused(&before, "limit_reached").await;
+        };
+        copies(1, 100).await;
+        too_many(&key).await;
+        too_many(&operator).await;
+        // One that is switched off makes room, and comes back only where there is some.
+        let off = "UPDATE connections SET state = 'disabled' WHERE slug";
+        assert_eq!(house.execute(&format!("{off} = 'copy-1'")).await, 1);
+        let (path, _) = makes(&key, oidc(&house.idp_a)).await;
+        let one = path_of(&house, "copy-1").await;
+        let before = house.before().await;
+        assert_eq!(told(&act(&key, &one, "enable").await), refusal(409, "limit_reached"));
+        house.refused(&before, "limit_reached").await;
+        fine(act(&key, &path, "disable").await);
+        fine(act(&key, &one, "enable").await);
+        // However often that was so, they are not endless; the operator makes more.
+        house.execute(&format!("{off} <> 'ca' AND organization_id IS NOT NULL AND slug <> 'cb'")).await;
+        copies(100, 999).await;
+        house.execute(&format!("{off} <> 'ca' AND organization_id IS NOT NULL AND slug <> 'cb'")).await;
+        too_many(&key).await;
+        makes(&operator, with_organization(oidc(&house.idp_a))).await;
+    }
+}
+
+fn with_organization(mut body: Value) -> Value {
+    body["organization_id"] = json!("org-a");
+    body
+}

@@ -134,6 +134,7 @@ async fn s1_a7_h17_owners_are_told_before_the_metadata_of_a_provider_runs_out() 
                 idp,
                 signed: false,
                 digest: "x".into(),
+                encryption: None,
                 dropped: Vec::new(),
                 valid_until: Some(until),
                 next_read_at: now,

@@ -164,7 +164,17 @@ async fn h10_a_person_whom_the_provider_calls_otherwise_is_led_on_by_an_owner_an
             assert_eq!(told(&api.post(path, body.clone()).await), expected, "{body}");
             house.refused(&before, expected.1.as_str().unwrap()).await;
         }
-        fine(operator.post(&path, right).await);
+        // Nobody who owns it has come by that name yet: whoever runs the service has to be sure of it.
+        let before = house.before().await;
+        let alone = operator.post(&path, right.clone()).await;
+        assert_eq!(told(&alone), refusal(409, "policy_locks_out"), "{}", alone.body);
+        assert_eq!(alone.json()["missing"], json!(["owner_by_current_subject"]));
+        house.refused(&before, "policy_locks_out").await;
+        let by_force = format!("{path}?force=true");
+        let name = format!("SELECT subject FROM identities WHERE id = '{identity}'");
+        assert_eq!(house.text(&name).await.as_deref(), Some("one"));
+        fine(operator.post(&by_force, right).await);
+        assert_eq!(house.events_of("organization.owners_locked_out").await, 1);
         comes(&house, &renamed).await.code();
         assert_eq!((house.count("users").await, house.user("bob@b.test").await), (users, user));
         let trail = house.audit().await;

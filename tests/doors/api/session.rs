@@ -413,3 +413,35 @@ async fn m05_a_token_for_somebody_else_opens_nothing_here() {
         assert_eq!(told(&refused), (401, "unauthenticated".into()), "{path}");
     }
 }
+
+#[tokio::test]
+async fn s1_w6_where_nobody_acts_for_any_organization_none_is_listed_as_ones_own() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        let operator = Api::operator(&house).await;
+        let con = Api::person(&house, "con@a.test", "org-a").await;
+        assert_eq!(con.get("/me/organizations").await.json()["items"].as_array().unwrap().len(), 2);
+        let off = operator.patch("/project/policy?force=true", json!({"organizations": "off"})).await;
+        assert_eq!(off.status, 200, "{}", off.body);
+        let ask = Application::rp1(&house).asks().with("login_hint", "con@a.test");
+        let tokens = ask.redeems(&Person::new("con@a.test").follows(&ask).await).await;
+        let nobody = Api::with(&house, Some(tokens.access_token)).await;
+        for list in ["/me/organizations", "/organizations"] {
+            let told = nobody.get(list).await;
+            assert_eq!(
+                (told.status.as_u16(), &told.json()["items"]),
+                (200, &json!([])),
+                "{list}: {}",
+                told.body
+            );
+        }
+        // They are as they were, for whoever runs the service, and when that is taken back.
+        assert_eq!(
+            operator.get("/organizations/org-a/members").await.json()["items"][0]["status"],
+            json!("active")
+        );
+        let back = operator.patch("/project/policy", json!({"organizations": "optional"})).await;
+        assert_eq!(back.status, 200, "{}", back.body);
+        assert_eq!(nobody.get("/me/organizations").await.json()["items"].as_array().unwrap().len(), 2);
+    }
+}

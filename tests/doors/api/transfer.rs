@@ -1,5 +1,7 @@
 //! An owner gives an organization to somebody else.
 
+use std::time::Duration;
+
 use reqwest::Method;
 use serde_json::json;
 
@@ -55,10 +57,21 @@ async fn s1_r11_s1_l8_an_owner_offers_it_and_the_other_accepts_once() {
         );
         assert_eq!(told(&ann.post(PATH, body.clone()).await), refusal(409, "transfer_pending"));
         assert_eq!(con.get(PATH).await.json(), offered.json());
+        // Whoever looks after the organization sees who is about to own it.
+        let waits =
+            async || ann.get("/organizations/org-a/health").await.json()["ownership_transfer"].clone();
+        let waiting = waits().await;
+        assert_eq!((&waiting["user_id"], &waiting["from"]), (&json!(cons), &json!(anns)));
+        let (since, until) = (house.broker.now(), house.broker.now().plus(Duration::from_secs(7 * 86_400)));
+        assert_eq!(
+            (&waiting["since"], &waiting["until"]),
+            (&json!(since.rfc3339()), &json!(until.rfc3339()))
+        );
         let before = house.before().await;
         assert_eq!(told(&accepts(&ann).await), refusal(404, "not_found"), "it is not hers to accept");
         house.refused(&before, "not_found").await;
         let accepted = accepts(&con).await;
+        assert_eq!(waits().await, json!(null), "it waits no more");
         assert_eq!(
             (accepted.status.as_u16(), &accepted.json()["status"]),
             (200, &json!("transferred")),

@@ -4,6 +4,7 @@ mod facts;
 pub mod pages;
 mod provider;
 pub mod returned;
+mod unread;
 
 use std::time::Duration;
 

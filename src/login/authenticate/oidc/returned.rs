@@ -13,7 +13,7 @@ use openidconnect::{
 };
 
 use super::provider::Provider;
-use super::{Authentication, authentication, callback, client, facts};
+use super::{Authentication, authentication, callback, client, facts, unread};
 use crate::broker::connection_return;
 use crate::egress::http::{EgressError, Request};
 use crate::egress::openid::Watched;
@@ -166,6 +166,7 @@ fn upstream_session(claims: &Claims, subject: &str) -> Result<UpstreamSession, R
         format: None,
         name_qualifier: None,
         sp_name_qualifier: None,
+        is_encrypted: false,
     };
     Ok(UpstreamSession { name: Some(name), index })
 }
@@ -220,7 +221,7 @@ async fn redeem(
     answer.map_err(|error| {
         let status = http.status();
         let refusal = no_tokens(status, &error, heard);
-        *seen = is_outage(status).then(|| Seen::status(status));
+        *seen = seen_of(status, &error);
         // The error is not logged as it is: it may hold the provider's whole answer (threats M09).
         tracing::warn!(
             connection = %connection.id,
@@ -303,9 +304,18 @@ fn said(error: &TokenError) -> Option<String> {
 /// Which field of the answer could not be read, without what stood in it.
 fn unread(error: &TokenError) -> Option<String> {
     match error {
-        RequestTokenError::Parse(error, _) => Some(printable(&error.path().to_string())),
+        RequestTokenError::Parse(error, body) => unread::field(&error.path().to_string(), body),
         _ => None,
     }
+}
+
+/// What the connection's administrator is told besides.
+fn seen_of(status: u16, error: &TokenError) -> Option<Seen> {
+    if is_outage(status) {
+        return Some(Seen::status(status));
+    }
+    let field = unread(error)?;
+    Some(Seen::new("a token answer whose fields, and the claims of its ID token, can be read", field))
 }
 
 /// The ID token, by our own strict reader: algorithm, key, the type of every claim, times, issuer, audience, nonce.

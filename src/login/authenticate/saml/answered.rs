@@ -76,16 +76,17 @@ fn facts(profile: &Profile) -> IdentityFacts {
 
 /// One that names neither a person nor a session is known as such: the provider can end it by nothing that it says.
 fn upstream_session(assertion: &Assertion) -> UpstreamSession {
-    let name = assertion.name_id.as_ref().map(upstream_name);
+    let name = assertion.name_id.as_ref().map(|name| upstream_name(name, assertion.is_name_encrypted));
     UpstreamSession { name, index: assertion.session_index.clone() }
 }
 
-pub fn upstream_name(name: &NameId) -> UpstreamName {
+fn upstream_name(name: &NameId, is_encrypted: bool) -> UpstreamName {
     UpstreamName {
         value: name.value.clone(),
         format: name.format.clone(),
         name_qualifier: name.name_qualifier.clone(),
         sp_name_qualifier: name.sp_name_qualifier.clone(),
+        is_encrypted,
     }
 }
 

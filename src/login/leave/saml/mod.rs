@@ -19,6 +19,7 @@ use crate::model::connection::{Connection, SamlConnection};
 use crate::model::session::{UpstreamName, UpstreamSession};
 use crate::protocol::saml::assertion::NameId;
 use crate::protocol::saml::binding::Carried;
+use crate::protocol::saml::keys::{Certificate, EncryptingKey};
 use crate::protocol::saml::logout::RequestDraft;
 use crate::store::durable::sessions;
 use crate::store::ephemeral::Kind;
@@ -45,6 +46,8 @@ struct Asked {
 /// Which of the provider's sessions are to end there.
 struct Named<'u> {
     name: &'u UpstreamName,
+    /// Whether it was told to us so that nobody else could read it.
+    is_secret: bool,
     /// All of that name, if there is none.
     indexes: Vec<&'u str>,
     leaves_some: bool,
@@ -55,12 +58,13 @@ impl<'u> Named<'u> {
     /// only then are those meant, too (SAML Core, section 3.7.1).
     fn of(upstream: &'u [UpstreamSession]) -> Option<Self> {
         let name = upstream.iter().find_map(|session| session.name.as_ref())?;
-        let (same, others): (Vec<_>, Vec<_>) =
-            upstream.iter().partition(|session| session.name.as_ref() == Some(name));
+        let is_same = |session: &&UpstreamSession| session.name.as_ref().is_some_and(|own| own.is(name));
+        let (same, others): (Vec<_>, Vec<_>) = upstream.iter().partition(is_same);
+        let is_secret = same.iter().any(|same| same.name.as_ref().is_some_and(|name| name.is_encrypted));
         let are_all = upstream.len() < sessions::MOST_UPSTREAM;
         let indexes: Option<Vec<_>> = same.iter().map(|session| session.index.as_deref()).collect();
         let indexes = indexes.filter(|_| are_all).unwrap_or_default();
-        Some(Self { name, indexes, leaves_some: !others.is_empty() || !are_all })
+        Some(Self { name, is_secret, indexes, leaves_some: !others.is_empty() || !are_all })
     }
 }
 
@@ -81,9 +85,15 @@ pub async fn onward(
     };
     let upstream = sessions::upstream_of(&mut &broker.db, session).await?;
     let Some(named) = Named::of(&upstream) else { return Ok(Onward::Nameless) };
+    let sealing = encryption_key(connection);
+    // What was told to nobody else is not sent through a browser for all to read: whom it names is told to sign out there.
+    if named.is_secret && sealing.is_none() {
+        return Ok(Onward::Nameless);
+    }
+    let sealing = sealing.filter(|_| named.is_secret);
     let keys = broker.saml_keys.of_connection(connection).await?;
     let id = message_id(visitor);
-    let xml = request(visitor, connection, &named, &id, &endpoint.location)?;
+    let xml = request(visitor, connection, (&named, sealing.as_ref()), &id, &endpoint.location)?;
     let asked = Asked { connection: connection.id, leaves_some: named.leaves_some, after: after.clone() };
     let asked = serde_json::to_vec(&asked)?;
     broker.ephemeral.put(Kind::SignOut, &id, asked, PATIENCE).await?;
@@ -95,11 +105,11 @@ pub async fn onward(
 fn request(
     visitor: &Visitor,
     connection: SamlConnection<'_>,
-    named: &Named<'_>,
+    (named, sealing): (&Named<'_>, Option<&EncryptingKey>),
     id: &str,
     destination: &str,
 ) -> Result<String, Fault> {
-    let now = visitor.broker().now();
+    let (now, random) = (visitor.broker().now(), &visitor.broker().random);
     let at = visitor.saml_addresses(connection.id);
     let draft = RequestDraft {
         id,
@@ -109,7 +119,17 @@ fn request(
         session_indexes: &named.indexes,
         not_on_or_after: Some(now.plus(VOID_AFTER)),
     };
-    draft.write(now).map_err(|_| Fault::Other("a logout request cannot be written"))
+    let written = match sealing {
+        Some(key) => draft.write_sealed((key, random), now),
+        None => draft.write(now).map_err(Into::into),
+    };
+    written.map_err(|_| Fault::Other("a logout request cannot be written"))
+}
+
+/// What the provider's metadata has names encrypted to.
+fn encryption_key(connection: SamlConnection<'_>) -> Option<EncryptingKey> {
+    let text = connection.saml.metadata.as_ref()?.encryption.as_ref()?;
+    EncryptingKey::from_certificate(&Certificate::from_base64(text).ok()?).ok()
 }
 
 fn name_id(name: &UpstreamName) -> NameId {
@@ -133,7 +153,13 @@ mod tests {
 
     fn known(name: &str, index: Option<&str>) -> UpstreamSession {
         let value = name.to_owned();
-        let name = UpstreamName { value, format: None, name_qualifier: None, sp_name_qualifier: None };
+        let name = UpstreamName {
+            value,
+            format: None,
+            name_qualifier: None,
+            sp_name_qualifier: None,
+            is_encrypted: false,
+        };
         UpstreamSession { name: Some(name), index: index.map(str::to_owned) }
     }
 

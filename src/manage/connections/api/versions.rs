@@ -13,7 +13,9 @@ use crate::manage::api::route::{At, Json, NoBody, NoQuery, Operation, Thing};
 use crate::manage::authority::Need;
 use crate::manage::connections::relied_on::{Force, released};
 use crate::manage::connections::view::{ConnectionView, VersionView, tag};
-use crate::manage::connections::{Held, activate, disable, discard, enable, held, make_primary, roll_back};
+use crate::manage::connections::{
+    Held, activate, disable, discard, enable, held, look_first, make_primary, roll_back,
+};
 use crate::manage::desk::{Answer, Change, Desk};
 use crate::manage::refused::{Code, Refused};
 use crate::model::connection::Version;
@@ -186,26 +188,14 @@ impl Act {
     }
 }
 
-/// Nobody has looked at the metadata of a connection that is switched off, and it may have run out: then it is read first.
-async fn looked_at(desk: &Desk, id: ConnectionId) -> Result<(), Refused> {
-    let (broker, project) = (desk.visitor.broker(), desk.project().id);
-    let db = &mut desk.db();
-    let Some(found) = connections::by_id(db, project, id).await? else { return Ok(()) };
-    let until = found.saml().and_then(|saml| saml.saml.described_until());
-    let is_current = found.is_active() && until.is_none_or(|until| desk.now < until);
-    if is_current || connections::lifecycle_of(db, id).await?.activated_at.is_none() {
-        return Ok(());
-    }
-    // Whatever comes of it is judged as ever.
-    broker.saml_metadata.look(project, id).await?;
-    Ok(())
-}
-
 /// Does it with the connection of the path, and shows what that is then.
 async fn acted(desk: Desk, act: Act) -> Result<Answer<ConnectionView>, Refused> {
     let (id, teller) = (desk.params.id::<ConnectionId>("connection_id")?, teller(&desk));
     if act.opens() {
-        looked_at(&desk, id).await?;
+        let found = connections::by_id(&mut desk.db(), desk.project().id, id).await?;
+        if let Some(found) = found {
+            look_first(desk.visitor.broker(), &found).await?;
+        }
     }
     desk.change(async move |change| {
         let before = held(change, id).await?;

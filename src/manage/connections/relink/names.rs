@@ -14,8 +14,9 @@ use crate::foundation::id::ConnectionId;
 use crate::manage::api::route::{At, Json, NoBody, NoQuery, Operation, Thing};
 use crate::manage::authority::Need;
 use crate::manage::connections::api::{FRESH, READ, WRITE};
-use crate::manage::connections::{event, held};
+use crate::manage::connections::{Doors, event, held};
 use crate::manage::desk::{Answer, Change, Desk};
+use crate::manage::last_way::Sure;
 use crate::manage::refused::{Code, Refused};
 use crate::model::connection::{Connection, NameIdFormat, Subject};
 use crate::model::identity::Naming;
@@ -193,17 +194,19 @@ impl Operation for Relink {
     const NEED: Need = WRITE;
     const AT: At = At::Thing(Thing::Connection);
     const STATUS: &'static [u16] = &[200];
-    const CODES: &'static [Code] = &[Code::InvalidValue, Code::PlanChanged];
+    const CODES: &'static [Code] =
+        &[Code::InvalidValue, Code::OperatorRequired, Code::PlanChanged, Code::PolicyLocksOut];
     const FRESH: Option<Duration> = FRESH;
-    type Query = NoQuery;
+    type Query = Sure;
     type Body = Json<RelinkNamesBody>;
     type Answer = NamesRelinked;
 
-    async fn run(desk: Desk, _: NoQuery, body: Self::Body) -> Result<Answer<Self::Answer>, Refused> {
+    async fn run(desk: Desk, query: Sure, body: Self::Body) -> Result<Answer<Self::Answer>, Refused> {
         let id: ConnectionId = desk.params.id("connection_id")?;
+        let forced = query.insists(&desk)?;
         desk.change(async move |change| {
             refuse_others(&change.standing)?;
-            let relinked = relink(change, id, &body.0).await?;
+            let relinked = relink(change, id, (&body.0, forced)).await?;
             Answer::new(200, &relinked)
         })
         .await
@@ -213,7 +216,7 @@ impl Operation for Relink {
 async fn relink(
     change: &mut Change<'_, '_>,
     id: ConnectionId,
-    wanted: &RelinkNamesBody,
+    (wanted, forced): (&RelinkNamesBody, bool),
 ) -> Result<NamesRelinked, Refused> {
     let live = held(change, id).await?.connection;
     let to = wanted.to.of_live("/to", &live)?;
@@ -230,8 +233,9 @@ async fn relink(
         return Err(Refused::new(Code::PlanChanged, detail));
     }
     let issuer = live.settings.upstream.issuer();
+    let doors = Doors::before(change, &live).await?;
     for naming in &known {
-        identities::change_naming(change.tx, (live.id, issuer), (naming, &to)).await?;
+        identities::change_naming(change.tx, (live.id, issuer), (naming, &to), change.keep.now).await?;
     }
     let (from, to) = (wanted.from.clone(), wanted.to.clone());
     let told = event(change, "organization.connection.names_relinked", &live)
@@ -241,5 +245,6 @@ async fn relink(
         .with("to", json!(to))
         .with("identities", identities);
     change.record(&told).await?;
+    doors.stay(change, forced).await?;
     Ok(NamesRelinked { connection_id: live.id.to_string(), from, to, identities })
 }

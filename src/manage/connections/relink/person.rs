@@ -14,8 +14,9 @@ use crate::foundation::id::{ConnectionId, IdentityId, UserId};
 use crate::manage::api::route::{At, Json, NoBody, NoQuery, Operation, Thing};
 use crate::manage::authority::Need;
 use crate::manage::connections::api::{FRESH, READ, WRITE};
-use crate::manage::connections::{event, held};
+use crate::manage::connections::{Doors, event, held};
 use crate::manage::desk::{Answer, Change, Desk};
+use crate::manage::last_way::Sure;
 use crate::manage::refused::{Code, Refused};
 use crate::model::connection::{Connection, NameIdFormat};
 use crate::model::identity::{Identity, Naming};
@@ -120,18 +121,20 @@ impl Operation for Relink {
     const NEED: Need = WRITE;
     const AT: At = At::Thing(Thing::Connection);
     const STATUS: &'static [u16] = &[200];
-    const CODES: &'static [Code] = &[Code::InvalidValue, Code::RelinkConflict];
+    const CODES: &'static [Code] =
+        &[Code::InvalidValue, Code::OperatorRequired, Code::PolicyLocksOut, Code::RelinkConflict];
     const FRESH: Option<Duration> = FRESH;
-    type Query = NoQuery;
+    type Query = Sure;
     type Body = Json<RelinkPersonBody>;
     type Answer = PersonName;
 
-    async fn run(desk: Desk, _: NoQuery, body: Self::Body) -> Result<Answer<Self::Answer>, Refused> {
+    async fn run(desk: Desk, query: Sure, body: Self::Body) -> Result<Answer<Self::Answer>, Refused> {
         let id: ConnectionId = desk.params.id("connection_id")?;
         let user: UserId = desk.params.id("user_id")?;
+        let forced = query.insists(&desk)?;
         desk.change(async move |change| {
             refuse_others(&change.standing)?;
-            let renamed = relink(change, (id, user), &body.0).await?;
+            let renamed = relink(change, (id, user), (&body.0, forced)).await?;
             Answer::new(200, &PersonName::of(&renamed))
         })
         .await
@@ -141,7 +144,7 @@ impl Operation for Relink {
 async fn relink(
     change: &mut Change<'_, '_>,
     (id, user): (ConnectionId, UserId),
-    wanted: &RelinkPersonBody,
+    (wanted, forced): (&RelinkPersonBody, bool),
 ) -> Result<Identity, Refused> {
     let live = held(change, id).await?.connection;
     let issuer = live.settings.upstream.issuer();
@@ -155,7 +158,9 @@ async fn relink(
         identity.ok_or_else(|| Refused::value("/identity_id", "is no name of theirs by this connection"))?;
     let naming = naming(wanted, &live)?;
     let subject = subject(&wanted.subject, &naming)?;
-    identities::rename(change.tx, identity.id, (&subject, &naming)).await?;
+    // By the new name nobody has come yet: an owner's is a way in from when they have.
+    let doors = Doors::before(change, &live).await?;
+    identities::rename(change.tx, identity.id, (&subject, &naming), change.keep.now).await?;
     // What names a person stays where it can be deleted: the trail tells of kinds.
     let told = event(change, "organization.connection.person_relinked", &live)
         .with("user", user.to_string())
@@ -164,6 +169,7 @@ async fn relink(
         .with("from", identity.naming.to_string())
         .with("to", naming.to_string());
     change.record(&told).await?;
+    doors.stay(change, forced).await?;
     Ok(Identity { subject, naming, ..identity })
 }
 

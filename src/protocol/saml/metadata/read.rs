@@ -7,7 +7,7 @@ use url::Url;
 use super::{duration, find};
 use crate::foundation::clock::Moment;
 use crate::protocol::saml::certificate::Certificate;
-use crate::protocol::saml::keys::VerifyingKey;
+use crate::protocol::saml::keys::{EncryptingKey, VerifyingKey};
 use crate::protocol::saml::names::{self, Binding};
 use crate::protocol::saml::signature::SignatureError;
 use crate::protocol::saml::time;
@@ -27,6 +27,8 @@ pub struct IdpMetadata {
     pub entity_id: String,
     /// Whose signatures count: at least one, all of them strong enough, and none that was new and expired when this was read.
     pub signing: Vec<Certificate>,
+    /// What is encrypted to the provider, if it has a key that can: names in logouts.
+    pub encryption: Option<Certificate>,
     /// Keys that are in the document and are not used, and why.
     pub dropped: Vec<Dropped>,
     /// Where people are sent: at least one; Redirect and POST only, in the order of the document.
@@ -113,6 +115,11 @@ pub enum MetadataError {
     EntityId,
     #[error("the metadata describes no identity provider that speaks SAML 2.0 (an IDPSSODescriptor)")]
     NoIdentityProvider,
+    #[error(
+        "the metadata describes the identity provider twice: it has more than one IDPSSODescriptor for SAML 2.0, and only one \
+         of them could be meant"
+    )]
+    RoleTwice,
     #[error("the metadata has no certificate to verify signatures by{}", reasons(.0))]
     NoUsableCertificate(Vec<Dropped>),
     #[error("the metadata has no single sign-on endpoint for HTTP-Redirect or HTTP-POST")]
@@ -164,7 +171,12 @@ pub fn read_again(
 }
 
 fn provider(entity: Element<'_>, known: &[Certificate], now: Moment) -> Result<IdpMetadata, MetadataError> {
-    let role = entity.children().find(find::is_idp).ok_or(MetadataError::NoIdentityProvider)?;
+    let mut roles = entity.children().filter(find::is_idp);
+    let role = roles.next().ok_or(MetadataError::NoIdentityProvider)?;
+    // Which of their keys and addresses are meant is nobody's to guess (SAML Metadata, section 2.4.1).
+    if roles.next().is_some() {
+        return Err(MetadataError::RoleTwice);
+    }
     let valid_until = find::least(role, valid_until)?;
     if let Some(until) = valid_until.filter(|until| *until <= now) {
         return Err(MetadataError::Expired(until));
@@ -185,6 +197,7 @@ fn provider(entity: Element<'_>, known: &[Certificate], now: Moment) -> Result<I
     Ok(IdpMetadata {
         entity_id: entity_id(entity)?,
         signing,
+        encryption: encryption(role)?,
         dropped,
         sso,
         slo,
@@ -228,6 +241,23 @@ fn certificates(
         }
     }
     Ok((good, dropped))
+}
+
+/// The first key that things can be encrypted to: one that is for nothing else, or else one that is for everything. Of an
+/// expired certificate the key counts as ever.
+fn encryption(role: Element<'_>) -> Result<Option<Certificate>, MetadataError> {
+    let keys = all(role, names::METADATA, "KeyDescriptor", "keys")?;
+    for purpose in [Some("encryption"), None] {
+        for key in keys.iter().filter(|key| key.attr("use") == purpose) {
+            let mut texts = key.descendants().filter(|one| one.is(names::SIGNATURE, "X509Certificate"));
+            let Some(first) = texts.next() else { continue };
+            let read = Certificate::from_base64(&first.text()?).ok();
+            if let Some(good) = read.filter(|read| EncryptingKey::from_certificate(read).is_ok()) {
+                return Ok(Some(good));
+            }
+        }
+    }
+    Ok(None)
 }
 
 /// The first certificate of a key: what follows it is its chain, and an authority's key signs no assertions (SAML

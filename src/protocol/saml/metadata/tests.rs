@@ -185,6 +185,14 @@ fn what_is_no_provider_is_told() {
         MetadataError::NoIdentityProvider
     );
     assert_eq!(error(&sound.replace(names::PROTOCOL, "urn:x")), MetadataError::NoIdentityProvider);
+    // Of two roles the one that speaks SAML 2.0 is meant; of two that do, nobody says which.
+    let role =
+        &sound[sound.find("<md:IDPSSODescriptor").unwrap()..sound.find("</md:EntityDescriptor>").unwrap()];
+    let beside =
+        |other: &str| sound.replace("</md:EntityDescriptor>", &format!("{other}</md:EntityDescriptor>"));
+    let elder = role.replace(names::PROTOCOL, "urn:oasis:names:tc:SAML:1.0:protocol");
+    assert_eq!(read_alone(&beside(&elder)).unwrap().sso.len(), 1);
+    assert_eq!(error(&beside(role)), MetadataError::RoleTwice);
     let soap = endpoint("SingleSignOnService", Binding::Soap, "https://idp.a.test/soap");
     assert_eq!(error(&entity(&(signing() + &soap))), MetadataError::NoSsoEndpoint);
     assert_eq!(error(&sound.replace(IDP, "")), MetadataError::EntityId);

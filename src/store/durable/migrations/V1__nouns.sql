@@ -303,7 +303,9 @@ CREATE TABLE identities (
     -- By what of its provider's answer the subject is: the same text of another kind is another name.
     naming        TEXT NOT NULL DEFAULT '"sub"',
     created_at    BIGINT NOT NULL,
-    last_login_at BIGINT NOT NULL
+    last_login_at BIGINT NOT NULL,
+    -- When somebody said what they are called from now on; absent: they have come under that name.
+    renamed_at    BIGINT
 );
 -- The only way in which a login finds a user (invariant 1).
 CREATE UNIQUE INDEX identities_connection_id_issuer_subject_key ON identities (connection_id, issuer, subject);
