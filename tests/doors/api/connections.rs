@@ -1518,7 +1518,7 @@ async fn s0_32_s1_r23_connections_that_are_switched_off_use_up_no_place_for_good
         let too_many = async |api: &Api| {
             let before = house.before().await;
             assert_eq!(
-                told(&api.post("/connections", oidc(&house.idp_a)).await),
+                told(&api.post("/connections", with_organization(oidc(&house.idp_a))).await),
                 refusal(409, "limit_reached")
             );
             house.refused(&before, "limit_reached").await;
