@@ -315,6 +315,112 @@ async fn h25_a_refusal_is_told_to_whoever_waits_for_it() {
     assert_eq!(waiting.house.count("sessions").await, 0);
 }
 
+/// Whoever has reloaded the page, or closed it, before the answer came.
+#[tokio::test]
+async fn h25_a_refusal_is_told_again_to_its_browser_while_the_login_stands_at_it() {
+    let house = House::opens().await;
+    let ask = Application::rp1(&house).asks();
+    let mut con = Person::new("con@a.test");
+    let back = con.is_sent_back(&ask).await;
+    house.idp_a.door("/token", Some(Door::Status(500)));
+    let refused = con.browser.clone().get(back.as_str()).await;
+    assert_eq!(refused.status, StatusCode::BAD_GATEWAY, "{}", refused.body);
+    let (asked, before) = (house.idp_a.hits("/token"), house.before().await);
+    let again = con.browser.get(back.as_str()).await;
+    assert_eq!((again.status, &again.body), (refused.status, &refused.body));
+    assert_eq!(house.idp_a.hits("/token"), asked);
+    house.unchanged(&before).await;
+    assert!(house.events_since(&before).await.is_empty());
+    // Another browser is told nothing of it; nor is anybody once the login goes on.
+    let stranger = Visitor::arrives().get(back.as_str()).await;
+    assert_eq!(stranger.status, StatusCode::FORBIDDEN, "{}", stranger.body);
+    assert!(stranger.body.contains("Please start again"), "{}", stranger.body);
+    house.refused(&before, "flow_expired").await;
+    let form = again.form_with_button("another_account").with("another_account", "yes");
+    con.browser.submit(&form).await.form_with("email");
+    let before = house.before().await;
+    let late = con.browser.get(back.as_str()).await;
+    assert_eq!(late.status, StatusCode::FORBIDDEN, "{}", late.body);
+    assert!(late.body.contains("Your sign-in goes on"), "{}", late.body);
+    house.refused(&before, "flow_expired").await;
+}
+
+fn gives_a_session(answer: &Answer) -> bool {
+    let mut cookies = answer.headers.get_all("set-cookie").iter();
+    cookies.any(|cookie| cookie.as_bytes().starts_with(b"__Host-behalf="))
+}
+
+/// Presses a button of the first page while the provider is asked, and lets the provider answer then.
+async fn gives_up(house: &House, con: &mut Person, ask: &Ask, way: &str) -> (Answer, Answer) {
+    let first = con.browser.get(&ask.url()).await;
+    let press = first.form_with_button(way).with(way, "yes");
+    let at_callback = |next: &Url| next.path().ends_with("/callback");
+    let back = con.walks(ask, first, at_callback).await.answer.location().unwrap();
+    let let_go = Arc::new(Semaphore::new(0));
+    house.idp_a.door("/token", Some(Door::Waits(Arc::clone(&let_go))));
+    let (mut slow, asked) = (con.browser.clone(), house.idp_a.hits("/token"));
+    let loading = tokio::spawn(async move { slow.get(back.as_str()).await });
+    while house.idp_a.hits("/token") == asked {
+        yield_now().await;
+    }
+    let pressed = con.browser.submit(&press).await;
+    let_go.add_permits(1);
+    (pressed, loading.await.unwrap())
+}
+
+#[tokio::test]
+async fn c28_whoever_gives_up_while_their_provider_is_asked_is_not_signed_in_by_its_answer() {
+    let house = House::opens().await;
+    let rp1 = Application::rp1(&house);
+    for way in ["cancel", "another_account"] {
+        // Another account may have been asked for before.
+        for prompt in ["login", "select_account"] {
+            let (ask, before) = (rp1.asks().with("prompt", prompt), house.before().await);
+            let mut con = Person::new("con@a.test");
+            let (pressed, late) = gives_up(&house, &mut con, &ask, way).await;
+            match way {
+                "cancel" => assert!(told(&pressed).contains("error=access_denied"), "{}", told(&pressed)),
+                _ => assert!(pressed.form_with("email").action.path().ends_with("/identify")),
+            }
+            house.unchanged(&before).await;
+            assert!(!gives_a_session(&late), "{way} {prompt}: {:?}", late.headers);
+            let events = house.events_since(&before).await;
+            assert!(events.iter().all(|event| event.action == "login.refused"), "{way} {prompt}: {events:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn c28_whoever_signs_in_as_somebody_else_meanwhile_stays_that() {
+    let house = House::opens().await;
+    let ask = Application::rp1(&house).asks();
+    let mut con = Person::new("con@a.test");
+    let first = con.browser.get(&ask.url()).await;
+    let press = first.form_with_button("another_account").with("another_account", "yes");
+    let at_callback = |next: &Url| next.path().ends_with("/callback");
+    let back = con.walks(&ask, first, at_callback).await.answer.location().unwrap();
+    let let_go = Arc::new(Semaphore::new(0));
+    house.idp_a.door("/token", Some(Door::Waits(Arc::clone(&let_go))));
+    let mut slow = con.browser.clone();
+    let loading = tokio::spawn(async move { slow.get(back.as_str()).await });
+    while house.idp_a.hits("/token") == 0 {
+        yield_now().await;
+    }
+    let mut bob = Person { browser: con.browser, email: "bob@b.test".to_owned() };
+    let page = bob.browser.submit(&press).await;
+    let arrival = bob.goes_on(&ask, page).await;
+    let who = ask.redeems(&arrival).await.id["sub"].clone();
+    let before = house.before().await;
+    let_go.add_permits(1);
+    let late = loading.await.unwrap();
+    assert!(!gives_a_session(&late), "{:?}", late.headers);
+    house.unchanged(&before).await;
+    let silent = Application::rp2(&house).asks().with("prompt", "none");
+    let still = bob.follows(&silent).await;
+    assert_eq!(silent.redeems(&still).await.id["sub"], who);
+    assert_eq!(house.count("sessions").await, 1);
+}
+
 #[tokio::test]
 async fn h25_whoever_looks_at_their_login_meanwhile_is_told_that_it_is_running() {
     let mut waiting = Waiting::begins().await;
