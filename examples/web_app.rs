@@ -331,19 +331,25 @@ fn refused(error: &str, description: &str) -> Response {
 async fn home(State(app): State<App>, headers: HeaderMap) -> Response {
     let body = match app.session(&headers) {
         Some(claims) => signed_in(&claims, &app.0.settings.issuer),
-        None => SIGNED_OUT.to_owned(),
+        None => signed_out(&app.0.settings.issuer),
     };
     page(StatusCode::OK, &body)
 }
 
-const SIGNED_OUT: &str = r#"<h1>Every customer, in one place</h1>
+fn signed_out(issuer: &str) -> String {
+    format!(
+        r#"<h1>Every customer, in one place</h1>
 <p>A sample application. It knows one identity provider, Behalf, and Behalf knows those of all its customers.</p>
 <p><a class="button" href="/sign-in">Sign in</a></p>
 <h2>Or for one organization</h2>
 <ul>
   <li><a href="/sign-in?organization=my-corp">Sign in for My Corporation</a></li>
   <li><a href="/sign-in?organization=contractor">Sign in for Contractor</a></li>
-</ul>"#;
+</ul>
+<p><a href="{issuer}/logout">Sign out at Behalf</a></p>"#,
+        issuer = escape(issuer),
+    )
+}
 
 fn signed_in(claims: &Claims, issuer: &str) -> String {
     let acting = claims.additional_claims();

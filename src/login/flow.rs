@@ -8,7 +8,7 @@ use std::time::Duration;
 use http::header;
 use tower_sessions::Session;
 
-pub use answered::{Again, Came, Told, awaited, led, led_before, once, to_its_end, told_again};
+pub use answered::{Again, Came, Told, awaited, led, led_before, once, put_back, to_its_end, told_again};
 
 use super::refusal::Refusal;
 use super::{Stop, answer_in};
@@ -150,6 +150,7 @@ impl Journey {
             asked,
             beforehand: Beforehand::default(),
             pushed: None,
+            restarts: 0,
             stage: Stage::Arrived(Arrived::default()),
         };
         Self::of(login, Held::New(secret))
@@ -216,7 +217,7 @@ impl Journey {
         self.given = Given::to(browser, visitor.project.id).await;
     }
 
-    /// Takes the flow out of the store, for what happens once in it. Nothing: somebody else has, or has moved it on.
+    /// Takes the flow out of the store, for what happens once in it: a session of whoever was proved, or a code. Nothing: somebody else has, or has moved it on.
     pub async fn claim(&mut self, visitor: &Visitor) -> Result<Option<Claim>, Stop> {
         match &self.held {
             Held::New(_) | Held::Claimed => Ok(Some(Claim(()))),
@@ -233,9 +234,17 @@ impl Journey {
         }
     }
 
+    /// What is in the store of it, as far as this knows.
+    fn found(&self) -> Option<&[u8]> {
+        match &self.held {
+            Held::Found(found) => Some(found),
+            Held::New(_) | Held::Claimed | Held::Lost => None,
+        }
+    }
+
     /// Whether the flow was still as it was found, and is this now.
     async fn swapped(&mut self, visitor: &Visitor, bytes: Vec<u8>) -> Result<bool, Stop> {
-        let Held::Found(found) = &self.held else { return Ok(false) };
+        let Some(found) = self.found() else { return Ok(false) };
         let (key, left) = (self.login.id.to_string(), time_left(visitor, &self.login));
         let ephemeral = &visitor.broker().ephemeral;
         let swapped =
@@ -309,21 +318,20 @@ impl Journey {
             });
         }
         put(visitor, &self.login, bytes.clone()).await?;
-        if matches!(self.held, Held::Claimed) {
-            match self.brought {
-                Some(_) => response = Answered::keep(visitor, self, response, false).await,
-                None => forget(visitor, self.login.id).await,
+        let Held::New(secret) = std::mem::replace(&mut self.held, Held::Found(bytes)) else {
+            if self.brought.is_some() {
+                return Ok(Answered::keep(visitor, self, response, false).await);
             }
-        }
-        if let Held::New(secret) = std::mem::replace(&mut self.held, Held::Found(bytes)) {
-            let asked = &self.login.asked;
-            let remembered = Remembered {
-                application: (!self.answers_nobody()).then_some(asked.application),
-                language: asked.ui_locales.as_deref().map(|locales| visitor.language(Some(locales))),
-            };
-            for cookie in cookies::open_flow(&visitor.headers, self.login.id, &secret, &remembered) {
-                response.headers_mut().append(header::SET_COOKIE, cookie);
-            }
+            forget(visitor, self.login.id).await;
+            return Ok(response);
+        };
+        let asked = &self.login.asked;
+        let remembered = Remembered {
+            application: (!self.answers_nobody()).then_some(asked.application),
+            language: asked.ui_locales.as_deref().map(|locales| visitor.language(Some(locales))),
+        };
+        for cookie in cookies::open_flow(&visitor.headers, self.login.id, &secret, &remembered) {
+            response.headers_mut().append(header::SET_COOKIE, cookie);
         }
         Ok(response)
     }

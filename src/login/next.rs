@@ -254,8 +254,8 @@ async fn walk(
             Stage::Authenticated(Authenticated { session }) if journey.is_for_account() => {
                 choose::user_of(visitor, session).await?;
                 names::login_succeeded();
-                let onward = journey.login.asked.onward.as_deref().unwrap_or(account::ACCOUNT);
-                return Ok(Step::End(reply::see_other(&visitor.path(onward))));
+                let end = account::end(&journey.login.asked);
+                return Ok(Step::End(reply::see_other(&visitor.path(&end))));
             }
             Stage::Authenticated(Authenticated { session }) => {
                 let mut found = here.take();

@@ -89,7 +89,12 @@ async fn named(parts: &mut Parts, front: &Front) -> Result<(Visitor, String), Re
 }
 
 async fn found(visitor: Visitor, flow: &str, pressed: Option<Digest>) -> Result<InFlow, Response> {
-    match Journey::find(&visitor, flow).await {
+    let mut found = Journey::find(&visitor, flow).await;
+    // Whatever is being done in it: what they have pressed comes after that.
+    if pressed.is_some() && found.is_err() && flow::put_back(&visitor, flow).await {
+        found = Journey::find(&visitor, flow).await;
+    }
+    match found {
         Ok(journey) => Ok(InFlow { visitor, journey }),
         Err(stop) => {
             let again = Again { pressed, ..Again::default() };

@@ -36,6 +36,8 @@ pub enum Refusal {
     EmailInvalid,
     OrganizationNameInvalid,
     NoIdentityProvider,
+    /// What they picked is unknown, not in use any more, or none of the ways in here: nobody is told which.
+    ConnectionNotOffered,
     IdpUnreachable(&'static str),
     /// It answers, and says of itself what cannot be believed. To everybody but its own trail that is the same.
     IdpUnusable(&'static str),
@@ -137,6 +139,7 @@ impl Refusal {
             Self::EmailInvalid => "email_invalid",
             Self::OrganizationNameInvalid => "organization_name_invalid",
             Self::NoIdentityProvider => "no_identity_provider",
+            Self::ConnectionNotOffered => "connection_not_offered",
             Self::IdpUnreachable(_) => "idp_unreachable",
             Self::IdpRefused(error) if is_outage(error) => "idp_failed",
             Self::IdpRefused(_) => "idp_refused",
@@ -304,6 +307,7 @@ impl Refusal {
             | Self::ConsentRequired
             | Self::ConsentDenied => (StatusCode::FORBIDDEN, P::FlowExpired),
             Self::NoIdentityProvider => (StatusCode::FORBIDDEN, P::NoIdentityProvider),
+            Self::ConnectionNotOffered => (StatusCode::FORBIDDEN, P::ConnectionNotOffered),
             Self::IdpUnreachable(_) => (StatusCode::BAD_GATEWAY, P::IdpUnreachable),
             Self::IdpUnusable(_) => (StatusCode::BAD_GATEWAY, P::IdpUnusable),
             Self::IdpRefused(error) if is_outage(error) => (StatusCode::BAD_GATEWAY, P::IdpUnreachable),
@@ -412,6 +416,7 @@ impl Refusal {
             | Self::EmailInvalid
             | Self::OrganizationNameInvalid
             | Self::NoIdentityProvider
+            | Self::ConnectionNotOffered
             | Self::IdpRefused(_)
             | Self::TokenRefused(_)
             | Self::IdpAnswerInvalid(_)
@@ -488,6 +493,7 @@ mod tests {
             R::Crowded,
             R::EmailInvalid,
             R::NoIdentityProvider,
+            R::ConnectionNotOffered,
             R::IdpUnreachable("token_endpoint"),
             R::IdpUnusable("issuer"),
             R::IdpRefused("access_denied".to_owned()),

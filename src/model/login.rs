@@ -36,6 +36,9 @@ pub struct Login {
     /// Of the name under which the request was pushed beforehand, if it was: this flow has used it up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pushed: Option<Digest>,
+    /// How often it has begun again. What was under way by then finds it changed, even where it stands at the same stage.
+    #[serde(default)]
+    pub restarts: u32,
     pub stage: Stage,
 }
 
@@ -531,6 +534,7 @@ impl Login {
     pub fn restart(&mut self) {
         self.stage = Stage::Arrived(Arrived { another_account: true, unproved: false });
         self.beforehand = Beforehand::Unasked;
+        self.restarts = self.restarts.wrapping_add(1);
         // The identity provider is to ask as well, or it would answer with the same person again.
         self.asked.prompt.select_account = true;
     }

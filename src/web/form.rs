@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 use std::convert::Infallible;
 
-use axum::body::Bytes;
-use axum::extract::{FromRequest, FromRequestParts, MatchedPath, Request};
+use axum::RequestExt;
+use axum::body::{Body, Bytes};
+use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts, MatchedPath, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
@@ -75,7 +76,8 @@ impl FromRequest<Front> for MessageForm {
     type Rejection = Infallible;
 
     async fn from_request(request: Request, front: &Front) -> Result<Self, Infallible> {
-        Ok(Self(read(request, front).await))
+        let (parts, body) = request.with_limited_body().into_parts();
+        Ok(Self(read(&parts, body, front).await))
     }
 }
 
@@ -88,9 +90,8 @@ enum Poster {
 }
 
 async fn taken(request: Request, front: &Front, by: Poster) -> Result<Params, Response> {
-    let (parts, body) = request.into_parts();
-    let seen = parts.clone();
-    let read = read(Request::from_parts(parts, body), front).await;
+    let (seen, body) = request.with_limited_body().into_parts();
+    let read = read(&seen, body, front).await;
     let read = read.and_then(|params| match params.twice().filter(|_| by == Poster::OurPage) {
         Some(error) => Err(twice(&error)),
         None => Ok(params),
@@ -113,20 +114,23 @@ pub fn is_form(headers: &HeaderMap) -> bool {
     essence.is_some_and(|essence| essence.eq_ignore_ascii_case("application/x-www-form-urlencoded"))
 }
 
-async fn read(request: Request, front: &Front) -> Result<Params, Unreadable> {
+/// `body`: with its limit, which stands in the parts.
+async fn read(parts: &Parts, body: Body, front: &Front) -> Result<Params, Unreadable> {
     let bad = |reason, why: &'static str| Unreadable {
         status: StatusCode::BAD_REQUEST,
         reason,
         why: Cow::Borrowed(why),
     };
     // What stands in the address would be logged by others (RFC 6749, sections 2.3.1 and 3.2).
-    if request.uri().query().is_some_and(|query| !query.is_empty()) {
+    if parts.uri.query().is_some_and(|query| !query.is_empty()) {
         return Err(bad("parameters_in_address", "the parameters must stand in the body"));
     }
-    if !is_form(request.headers()) {
+    if !is_form(&parts.headers) {
         return Err(bad("content_type", "the body must be application/x-www-form-urlencoded"));
     }
-    let body = Bytes::from_request(request, front).await.map_err(|rejection| {
+    let mut rest = Request::new(body);
+    DefaultBodyLimit::disable().apply(&mut rest);
+    let body = Bytes::from_request(rest, front).await.map_err(|rejection| {
         let status = rejection.status();
         let is_too_large = status == StatusCode::PAYLOAD_TOO_LARGE;
         let reason = if is_too_large { "body_too_large" } else { "body_unreadable" };

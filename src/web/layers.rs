@@ -62,16 +62,17 @@ pub async fn around(State(front): State<Front>, request: Request, next: Next) ->
 async fn observed(front: &Front, mut request: Request, next: Next) -> Response {
     let id = RequestId::new(&front.broker.random, front.broker.now());
     request.extensions_mut().insert(RequestTag(id));
-    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let route = route.as_ref().map(MatchedPath::as_str);
     let method = request.method().clone();
-    let span = telemetry::request_span(method.as_str(), route.as_deref(), &id.to_string());
+    let span = telemetry::request_span(method.as_str(), route, &id.to_string());
     let started = front.broker.clock.now();
     let _running = front.broker.runs();
     let mut response = to_an_end(front, request, next).instrument(span.clone()).await;
     let status = response.status().as_u16();
     telemetry::answered(&span, status);
     let took = front.broker.clock.now().since(started);
-    telemetry::names::http_request(method.as_str(), route.as_deref(), status, took);
+    telemetry::names::http_request(method.as_str(), route, status, took);
     let headers = response.headers_mut();
     for (name, value) in reply::COMMON_HEADERS {
         headers.entry(name).or_insert(value);

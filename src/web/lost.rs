@@ -76,10 +76,14 @@ pub fn answer(front: &Front, parts: &Parts, told: Told<'_>) -> Response {
         .then(|| super::templates::Href::parse(&format!("{}/", front.broker.origin)))
         .flatten();
     let page = Page::Error(ErrorPage { id, again, ..ErrorPage::new(told.problem) });
-    let wish = parts.headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-    let language = front.templates.negotiate(language::wish(parts).as_deref(), wish);
+    let spoken = parts.headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    let wish = language::wish(parts);
+    let language = front.templates.negotiate(wish.as_deref(), spoken);
     let host = front.broker.config.public_url();
-    let brand = Brand::of_house(host.host_str().unwrap_or("Behalf"), &front.broker.origin);
+    let mut brand = Brand::of_house(host.host_str().unwrap_or("Behalf"), &front.broker.origin);
+    if wish.is_some() {
+        brand = brand.in_language(&language);
+    }
     match front.templates.render(&page, &language, &brand) {
         Ok(text) => reply::html(told.status, text, &[], false),
         Err(error) => {

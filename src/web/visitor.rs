@@ -128,7 +128,11 @@ impl Visitor {
         form_targets: &[String],
         framed: &[String],
     ) -> Response {
-        match self.front.templates.render(page, &self.language(ui_locales), &Brand::of(&self.project)) {
+        let (language, mut brand) = (self.language(ui_locales), Brand::of(&self.project));
+        if ui_locales.or(self.ui_locales.as_deref()).is_some() {
+            brand = brand.in_language(&language);
+        }
+        match self.front.templates.render(page, &language, &brand) {
             Ok(text) => reply::html_framing(status, text, form_targets, page.has_script(), framed),
             Err(error) => {
                 tracing::error!(request = %self.request, %error, "a page could not be made");

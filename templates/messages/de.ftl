@@ -146,6 +146,10 @@ error-no_identity_provider-title = Ihr Unternehmen meldet sich hier noch nicht a
 error-no_identity_provider-text = Zu dieser E-Mail-Adresse kennen wir keine Anmeldung eines Unternehmens.
 error-no_identity_provider-next = Prüfen Sie den Teil nach dem @. Stimmt er, fragen Sie Ihre IT-Abteilung oder die Person, die Sie eingeladen hat.
 
+error-connection_not_offered-title = Diese Anmeldung gibt es hier nicht
+error-connection_not_offered-text = Was Sie gewählt haben, gehört nicht oder nicht mehr zu den Anmeldungen, die es hier gibt.
+error-connection_not_offered-next = Versuchen Sie es noch einmal und wählen Sie eine, die angezeigt wird.
+
 error-organization_name_invalid-title = Prüfen Sie den Namen
 error-organization_name_invalid-text = Das ist kein Kurzname einer Organisation.
 error-organization_name_invalid-next = Schreiben Sie ihn wie acme oder acme-europa, ohne Leerzeichen.

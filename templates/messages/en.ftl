@@ -146,6 +146,10 @@ error-no_identity_provider-title = Your company does not sign in here yet
 error-no_identity_provider-text = We know of no company sign-in for this email address.
 error-no_identity_provider-next = Check the part after the @. If it is right, ask your IT department or the people who invited you.
 
+error-connection_not_offered-title = This sign-in is not offered here
+error-connection_not_offered-text = What you picked is not, or not any more, one of the ways to sign in here.
+error-connection_not_offered-next = Try again, and pick one that is shown.
+
 error-organization_name_invalid-title = Check the name
 error-organization_name_invalid-text = This is not the short name of an organization.
 error-organization_name_invalid-next = Write it like acme or acme-europe, without spaces.

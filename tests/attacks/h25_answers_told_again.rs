@@ -315,6 +315,36 @@ async fn h25_a_refusal_is_told_to_whoever_waits_for_it() {
     assert_eq!(waiting.house.count("sessions").await, 0);
 }
 
+/// Whoever has reloaded the page, or closed it, before the answer came.
+#[tokio::test]
+async fn h25_a_refusal_is_told_again_to_its_browser_while_the_login_stands_at_it() {
+    let house = House::opens().await;
+    let ask = Application::rp1(&house).asks();
+    let mut con = Person::new("con@a.test");
+    let back = con.is_sent_back(&ask).await;
+    house.idp_a.door("/token", Some(Door::Status(500)));
+    let refused = con.browser.clone().get(back.as_str()).await;
+    assert_eq!(refused.status, StatusCode::BAD_GATEWAY, "{}", refused.body);
+    let (asked, before) = (house.idp_a.hits("/token"), house.before().await);
+    let again = con.browser.get(back.as_str()).await;
+    assert_eq!((again.status, &again.body), (refused.status, &refused.body));
+    assert_eq!(house.idp_a.hits("/token"), asked);
+    house.unchanged(&before).await;
+    assert!(house.events_since(&before).await.is_empty());
+    // Another browser is told nothing of it; nor is anybody once the login goes on.
+    let stranger = Visitor::arrives().get(back.as_str()).await;
+    assert_eq!(stranger.status, StatusCode::FORBIDDEN, "{}", stranger.body);
+    assert!(stranger.body.contains("Please start again"), "{}", stranger.body);
+    house.refused(&before, "flow_expired").await;
+    let form = again.form_with_button("another_account").with("another_account", "yes");
+    con.browser.submit(&form).await.form_with("email");
+    let before = house.before().await;
+    let late = con.browser.get(back.as_str()).await;
+    assert_eq!(late.status, StatusCode::FORBIDDEN, "{}", late.body);
+    assert!(late.body.contains("Your sign-in goes on"), "{}", late.body);
+    house.refused(&before, "flow_expired").await;
+}
+
 #[tokio::test]
 async fn h25_whoever_looks_at_their_login_meanwhile_is_told_that_it_is_running() {
     let mut waiting = Waiting::begins().await;

@@ -170,6 +170,33 @@ client_secret = { env = "CB_SECRET" }
 }
 
 #[tokio::test]
+async fn m01_what_is_picked_and_not_offered_is_told_alike_whether_there_is_such_a_connection() {
+    let house = House::opens().await;
+    let (ca, cb) = (house.connection("ca").await, house.connection("cb").await);
+    house.execute("UPDATE connections SET state = 'disabled' WHERE slug = 'cb'").await;
+    let before = house.before().await;
+    let picks = async |id: &str| {
+        let mut person = Person::new("");
+        let page = person.browser.get(&Application::rp1(&house).asks().url()).await;
+        let answer = person.browser.submit(&page.form_with("email").with("connection", id)).await;
+        assert_eq!((answer.status.as_u16(), answer.location()), (403, None), "{id}: {}", answer.body);
+        // Nobody has typed an address, and there is a way on.
+        assert!(answer.body.contains("This sign-in is not offered here"), "{id}: {}", answer.body);
+        assert!(!answer.body.contains("email address"), "{id}: {}", answer.body);
+        answer.form_with_button("another_account");
+        masked(&answer, id)
+    };
+    let unknown = picks("conn_00000000000000000000000000").await;
+    for id in [ca.as_str(), cb.as_str(), "nonsense"] {
+        assert_eq!(picks(id).await, unknown, "{id}");
+    }
+    house.unchanged(&before).await;
+    let events = house.events_since(&before).await;
+    let reasons: Vec<_> = events.iter().map(|event| event.reason.as_deref()).collect();
+    assert_eq!(reasons, [Some("connection_not_offered"); 4]);
+}
+
+#[tokio::test]
 async fn m02_before_the_sign_in_no_page_names_a_customer() {
     let house = House::opens().await;
     let ask = Application::rp1(&house).asks();

@@ -28,6 +28,7 @@ mod c26_redirect_uris;
 mod c26_response_modes;
 mod c27_ssrf;
 mod c28_flow_hijack;
+mod c28_given_up;
 mod c29_secrets_at_rest;
 mod c30_single_use;
 mod h01_role_ceilings;

@@ -76,3 +76,29 @@ async fn a_saml_answer_that_is_refused_is_told_in_the_language_of_its_login() {
     let xml = house.saml("cb").answers(&asked, &says).replace("bob@", "eve@");
     is_german(&posts(&mut bob.browser, &asked, xml).await, 403, "an answer that somebody has changed");
 }
+
+#[tokio::test]
+async fn whoever_goes_on_with_another_account_is_spoken_to_as_before() {
+    let house = House::opens().await;
+    let mut ann = Person::new("ann@a.test");
+    let looks = async |path: &str| {
+        let url = if path.starts_with("http") { path.to_owned() } else { format!("{}{path}", house.url) };
+        let mut browser = Person::new("").browser;
+        browser.request(Method::GET, &url, |request| request.header("Accept", "text/html")).await
+    };
+    for path in ["/nothing", "/logout", "/device", "/authorize?client_id=nobody", "/p/nobody/"] {
+        let joint = if path.contains('?') { '&' } else { '?' };
+        let page = looks(&format!("{path}{joint}ui_locales=de")).await;
+        assert!(page.body.contains("lang=\"de\""), "{path}: {}", page.body);
+        let link = page.quiet_link("Anderes Konto verwenden").replace("&#x3a;", ":");
+        is_german(&looks(&link).await, 200, path);
+        // As the browser wishes, where nobody has asked for a language.
+        let link = looks(path).await.quiet_link("Use another account").replace("&#x3a;", ":");
+        assert!(!link.contains("ui_locales"), "{path}: {link}");
+    }
+    // And so is whoever comes to their own account, and has to sign in first.
+    let first = ann.browser.get(&format!("{}/account?ui_locales=de", house.url)).await;
+    let account = ann.goes_on(&Application::rp1(&house).asks(), first).await;
+    assert_eq!(account.answer.url.path(), "/account", "{}", account.told());
+    assert!(account.pages.iter().all(|page| page.contains("lang=\"de\"")), "{}", account.told());
+}

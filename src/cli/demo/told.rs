@@ -31,8 +31,9 @@ Behalf is running, with two customers and an application. Ctrl-C stops it all.
   2  Sign out of Acme CRM and sign in again: Behalf knows the browser, nobody is asked.
   3  Sign out of Acme CRM, and sign in for Contractor as ann: Behalf says no, and Acme
      CRM is told.
-  4  Sign out at Behalf and of Acme CRM. Sign in as con and choose My Corporation: the
-     token says both, org_id is My Corporation and home_org_id is Contractor.
+  4  Go back to Acme CRM and sign out at Behalf, too. Sign in as con and choose My
+     Corporation: the token says both, org_id is My Corporation and home_org_id is
+     Contractor.
   5  Switch organization.
   6  Sign in as somebody@else.example: no customer has proved that domain.
 

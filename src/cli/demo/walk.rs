@@ -18,7 +18,9 @@ pub async fn all(scene: &Scene) -> Result<usize, Error> {
     story.ann_signs_in(&mut ann).await?;
     story.ann_comes_back(&mut ann).await?;
     story.ann_asks_for_a_foreign_organization(&mut ann).await?;
-    let mut con = Visitor::arrives();
+    story.ann_leaves(&mut ann).await?;
+    // At the same browser.
+    let mut con = ann;
     story.con_acts_for_my_corporation(&mut con).await?;
     story.con_is_asked_for_at_home(&mut con).await?;
     story.con_switches(&mut con).await?;
@@ -76,6 +78,18 @@ impl Story<'_> {
         let page = ann.opens(&self.address("/sign-in?organization=nobody")).await?;
         let same = page.says("access_denied") && page.says("organization_not_allowed");
         self.expect("the same for an organization that does not exist", same)
+    }
+
+    /// From where that ends, so that somebody else can sign in.
+    async fn ann_leaves(&mut self, ann: &mut Visitor) -> Result<(), Error> {
+        title("Ann goes back to Acme CRM and signs out at Behalf, too");
+        let page = ann.opens(&self.address("/")).await?;
+        let logout = format!("{}/logout", self.scene.broker.origin);
+        let is_offered = page.body.contains(&format!("href=\"{logout}\"")) && page.says("Sign out at Behalf");
+        self.expect("Acme CRM says where", is_offered)?;
+        let page = ann.opens(&logout).await?;
+        let page = ann.presses(&page, "Sign out", None).await?;
+        self.expect("Behalf: \"You are signed out\"", page.says("You are signed out"))
     }
 
     /// The contractor of the story.

@@ -4,9 +4,10 @@ pub mod pages;
 
 use crate::model::application::Application;
 use crate::model::login::{Asked, Prompt};
+use crate::protocol::oauth::params::append;
 
 /// Where they end.
-pub const ACCOUNT: &str = "/account";
+const ACCOUNT: &str = "/account";
 
 /// What is asked of such a login. `again`: whoever is signed in proves it anew. `another`: they want to be somebody else.
 /// `onward`: where they end instead.
@@ -16,5 +17,14 @@ pub fn asked((again, another): (bool, bool), onward: Option<String>, ui_locales:
         ui_locales,
         onward,
         ..Asked::by(Application::HOUSE)
+    }
+}
+
+/// Where it ends, in the language in which it began.
+pub fn end(asked: &Asked) -> String {
+    match (&asked.onward, &asked.ui_locales) {
+        (Some(onward), _) => onward.clone(),
+        (None, Some(locales)) => append(ACCOUNT, [("ui_locales", locales.as_str())]),
+        (None, None) => ACCOUNT.to_owned(),
     }
 }

@@ -81,7 +81,7 @@ pub async fn leave_silently(
 
 async fn known(visitor: &Visitor, id: ConnectionId) -> Result<Connection, Stop> {
     let found = connections::by_id(&mut &visitor.broker().db, visitor.project.id, id).await?;
-    let found = found.filter(Connection::is_active).ok_or(Refusal::NoIdentityProvider)?;
+    let found = found.filter(Connection::is_active).ok_or(Refusal::ConnectionNotOffered)?;
     doorstep::current(visitor, found).await
 }
 

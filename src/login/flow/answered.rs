@@ -46,6 +46,8 @@ pub(super) struct Answered {
     is_over: bool,
     /// With the cookie of the session that was made.
     given: Option<Given>,
+    /// Of the login as it was left with this answer, if it goes on.
+    left: Option<Digest>,
 }
 
 /// Where an application waits. It may have been taken away since.
@@ -97,7 +99,7 @@ impl Answered {
     /// Nothing yet, to what has come on this journey.
     fn to(journey: &Journey) -> Self {
         let (browser, brought, pressed) = (journey.login.browser, journey.brought, journey.pressed);
-        Self { browser, brought, pressed, to: None, answer: None, is_over: false, given: None }
+        Self { browser, brought, pressed, to: None, answer: None, is_over: false, given: None, left: None }
     }
 
     /// Keeps how it was answered.
@@ -114,8 +116,8 @@ impl Answered {
         }
         let login = &journey.login;
         let to = if is_over { To::of(&login.asked) } else { None };
-        let given = journey.given.clone();
-        Self { to, answer, is_over, given, ..Self::to(journey) }.put(visitor, login.id).await;
+        let (given, left) = (journey.given.clone(), journey.found().map(Digest::of));
+        Self { to, answer, is_over, given, left, ..Self::to(journey) }.put(visitor, login.id).await;
         response
     }
 
@@ -148,6 +150,15 @@ impl Answered {
     /// Whether this is what came the first time.
     fn is_to(&self, brought: Option<&str>) -> bool {
         self.brought.is_some() && self.brought == brought.map(|text| Digest::of(text.as_bytes()))
+    }
+
+    /// Whether it is a page, of a login that still is where that left it: whoever brings the same once more may have given
+    /// up before they saw it.
+    async fn is_where_it_stands(&self, visitor: &Visitor, id: FlowId) -> bool {
+        let is_page = self.answer.as_ref().is_some_and(|answer| answer.location().is_none());
+        let Some(left) = self.left.filter(|_| is_page) else { return false };
+        let found = visitor.broker().ephemeral.get(Kind::LoginFlow, &id.to_string()).await.ok().flatten();
+        found.is_some_and(|found| Digest::of(&found) == left)
     }
 
     /// How the login ended, if that may still be told.
@@ -195,8 +206,8 @@ pub enum Told {
 }
 
 /// What was answered in the flow of this id, if this browser held it and may not have seen that: how it ended; or what came
-/// of the very thing that is brought here once more, if that is only being answered, or if its answer was lost with the
-/// cookie that it gave.
+/// of the very thing that is brought here once more, if that is only being answered, if its answer was lost with the
+/// cookie that it gave, or if it is the page at which the login stands.
 ///
 /// A code of which another press has come is not taken back by that: it was sent, and nobody here knows whether the
 /// application has it.
@@ -219,12 +230,16 @@ pub async fn told_again(visitor: &Visitor, id: &str, again: Again<'_>) -> Option
     {
         was_lost = given.again(browser, visitor.project.id).await.ok()?;
     }
-    match answered.is_over {
-        true if again.pressed.is_some() && again.pressed != answered.pressed => Some(Told::Otherwise(id)),
-        true => answered.end(visitor, id).await.map(Told::Again),
-        false if is_same && (has_waited || was_lost) => Some(Told::Again(answered.answer?.again())),
-        false => None,
+    if answered.is_over {
+        return match again.pressed.is_some() && again.pressed != answered.pressed {
+            true => Some(Told::Otherwise(id)),
+            false => answered.end(visitor, id).await.map(Told::Again),
+        };
     }
+    if is_same && (has_waited || was_lost || answered.is_where_it_stands(visitor, id).await) {
+        return Some(Told::Again(answered.answer?.again()));
+    }
+    None
 }
 
 /// Whether somebody is signed in at this browser, whoever it is: nothing that is told again signs them out (threats C28).
@@ -246,6 +261,15 @@ pub enum Came {
     /// What was brought to it is still looked at.
     StillRunning,
     Answered(Response),
+}
+
+/// Lets whoever has pressed something wait for what is being done in a flow that was taken out of the store for that. Whether
+/// there was anything: what they have pressed may count where it stands now.
+pub async fn put_back(visitor: &Visitor, id: &str) -> bool {
+    let Ok(id) = id.parse::<FlowId>() else { return false };
+    let Some(found) = Answered::of(visitor, id).await else { return false };
+    found.settled(visitor, id, LOOKS_BRIEFLY).await;
+    true
 }
 
 /// Lets whoever looks at the page of a flow wait for what is being answered in it: not for long, for they may want to give

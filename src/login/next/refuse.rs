@@ -136,7 +136,7 @@ pub(super) async fn refuse(
             if let Some(session) = journey.login.session().filter(|_| by_hand) {
                 journey.login.stage = Stage::Authenticated(Authenticated { session });
             // What was picked on an old page takes nobody back who is on their way.
-            } else if !(*refusal == Refusal::NoIdentityProvider
+            } else if !(*refusal == Refusal::ConnectionNotOffered
                 && matches!(journey.login.stage, Stage::Away(_)))
             {
                 journey.login.restart();
@@ -203,6 +203,7 @@ fn is_about_the_person(refusal: &Refusal) -> bool {
             | Refusal::IdpAnswerInvalid(_)
             | Refusal::AssertionRefused(_)
             | Refusal::NoIdentityProvider
+            | Refusal::ConnectionNotOffered
             | Refusal::EmailDomainNotAllowed
             | Refusal::EmailInUse
             | Refusal::NotExpected(_)

@@ -120,7 +120,7 @@ async fn picked(
     application: &Application,
     id: &str,
 ) -> Result<Resolved, Stop> {
-    let id: ConnectionId = id.parse().map_err(|_| Refusal::NoIdentityProvider)?;
+    let id: ConnectionId = id.parse().map_err(|_| Refusal::ConnectionNotOffered)?;
     let (email, of_chooser) = match &journey.login.stage {
         Stage::Resolved(resolved) => (resolved.email.clone(), resolved.connections.contains(&id)),
         // Whoever presses twice, or goes back to the page and chooses another one, has been offered it as well.
@@ -133,7 +133,7 @@ async fn picked(
     let offered = of_chooser
         || offered(visitor, application, &journey.login).await?.iter().any(|connection| connection.id == id);
     if !offered {
-        return Err(Refusal::NoIdentityProvider.into());
+        return Err(Refusal::ConnectionNotOffered.into());
     }
     Ok(Resolved { email, connections: vec![id] })
 }

@@ -192,7 +192,7 @@ enum What {
 async fn shown(visitor: &Visitor, browser: &Browser, what: What) -> Response {
     let here = match Here::of(visitor, browser).await {
         Ok(Some(here)) => here,
-        Ok(None) => return reply::see_other(&visitor.path(SIGN_IN)),
+        Ok(None) => return signs_in_first(visitor),
         Err(fault) => return told(visitor, fault.into()).await,
     };
     let outcome = match what {
@@ -207,6 +207,15 @@ async fn shown(visitor: &Visitor, browser: &Browser, what: What) -> Response {
     }
 }
 
+/// In the language that they came with.
+fn signs_in_first(visitor: &Visitor) -> Response {
+    let path = visitor.path(SIGN_IN);
+    reply::see_other(&match visitor.ui_locales.as_deref() {
+        Some(locales) => append(&path, [("ui_locales", locales)]),
+        None => path,
+    })
+}
+
 /// Does what a form of ours asks for, and leads back to the page that it stood on.
 async fn done(
     visitor: &Visitor,
@@ -216,7 +225,7 @@ async fn done(
 ) -> Response {
     let here = match Here::of(visitor, browser).await {
         Ok(Some(here)) => here,
-        Ok(None) => return reply::see_other(&visitor.path(SIGN_IN)),
+        Ok(None) => return signs_in_first(visitor),
         Err(fault) => return told(visitor, fault.into()).await,
     };
     if !is_ours(visitor, browser, params) {
@@ -276,7 +285,7 @@ async fn told(visitor: &Visitor, refused: Refused) -> Response {
         Code::SsoRequired => (Problem::SsoRequired, ORGANIZATIONS),
         Code::MfaRequired => (Problem::MfaRequired, ORGANIZATIONS),
         Code::ReauthenticationRequired => (Problem::SignInAgain, "/account/sign-in?again=yes"),
-        Code::Unauthenticated => return reply::see_other(&visitor.path(SIGN_IN)),
+        Code::Unauthenticated => return signs_in_first(visitor),
         Code::Busy => (Problem::TooManyRequests, ORGANIZATIONS),
         Code::AuditUnavailable => (Problem::Fault, ORGANIZATIONS),
         _ => (Problem::NotFound, ORGANIZATIONS),

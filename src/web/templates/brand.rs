@@ -7,7 +7,9 @@ use super::page::{About, ImagePath};
 use super::{Asset, Href};
 use crate::model::application::Application;
 use crate::model::project::Project;
+use crate::protocol::oauth::params::append;
 use crate::protocol::oauth::redirect_uri::WebAddress;
+use crate::web::language::Language;
 
 /// Whose pages these are.
 #[derive(Clone, Debug)]
@@ -49,6 +51,12 @@ impl Brand {
             sign_in: project.path(SIGN_IN),
             ..Self::named(project.id.to_string(), project.brand_name())
         }
+    }
+
+    /// Whoever is spoken to in the language that an application has asked for is spoken to in it where they go on, too.
+    #[must_use]
+    pub fn in_language(self, language: &Language) -> Self {
+        Self { sign_in: append(&self.sign_in, [("ui_locales", language.to_string().as_str())]), ..self }
     }
 
     /// What `/assets/brand/<project>.css` answers: custom properties and nothing else. `None` if the project

@@ -563,6 +563,8 @@ problems! {
     BadRedirectUri = "bad_redirect_uri",
     BadRequest = "bad_request",
     NoIdentityProvider = "no_identity_provider",
+    /// Unknown, or none of the ways in here: nobody is told which.
+    ConnectionNotOffered = "connection_not_offered",
     EmailInvalid = "email_invalid",
     OrganizationNameInvalid = "organization_name_invalid",
     IdpUnreachable = "idp_unreachable",

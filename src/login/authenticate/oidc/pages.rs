@@ -34,10 +34,12 @@ pub async fn callback(
         let language = Remembered::of(&visitor.headers, flow).language;
         visitor.ui_locales = language.map(|language| language.to_string());
     }
-    let (params, journey) = match taken(&visitor, &query).await {
+    // At another connection's callback the same answer is another one.
+    let brought = format!("{connection}?{query}");
+    let (params, journey) = match taken(&visitor, &query, &brought).await {
         Ok(found) => found,
         Err(stop) => {
-            let again = Again { browser: Some(&browser), brought: Some(&query), pressed: None };
+            let again = Again { browser: Some(&browser), brought: Some(&brought), pressed: None };
             return answer_in(&visitor, &flow, Err(stop), again).await;
         }
     };
@@ -54,12 +56,14 @@ async fn taken_up(
     params: Params,
 ) -> Response {
     let mut said = returned::Said::default();
-    match complete(&visitor, &browser, &journey, &connection, &params, &mut said).await {
+    match complete(&visitor, &browser, &mut journey, &connection, &params, &mut said).await {
         Ok(authenticated) => {
             journey.login.stage = Stage::Authenticated(authenticated);
             journey.signed_in(&visitor, &browser).await;
             next::proceed_at_home(&visitor, &browser, journey).await
         }
+        // Somebody has given it up meanwhile, or begun it again.
+        Err(Stop::Refused(Refusal::FlowExpired)) => journey.overtaken(&visitor).await,
         Err(Stop::Refused(Refusal::IdpRefused(why))) if journey.login.asked.prompt.none && asks(&why) => {
             next::refused(&visitor, journey, Refusal::LoginRequired).await
         }
@@ -105,7 +109,7 @@ fn flow_of(query: &str) -> Option<String> {
 }
 
 /// Takes the flow that the state leads to: the answer to one outing is read once.
-async fn taken(visitor: &Visitor, query: &str) -> Result<(Params, Journey), Stop> {
+async fn taken(visitor: &Visitor, query: &str, brought: &str) -> Result<(Params, Journey), Stop> {
     // It is the provider that made this address, and no application.
     let params =
         Params::parse(query.as_bytes()).map_err(|_| Refusal::IdpAnswerInvalid("parameters_malformed"))?;
@@ -115,13 +119,13 @@ async fn taken(visitor: &Visitor, query: &str) -> Result<(Params, Journey), Stop
     let journey = Journey::find(visitor, flow).await?;
     // Only the state that was sent takes the flow; a guess leaves it to its owner.
     journey.login.awaits_state(state).map_err(|_| Refusal::FlowExpired)?;
-    Ok((params, journey.used(visitor, query).await?))
+    Ok((params, journey.used(visitor, brought).await?))
 }
 
 async fn complete(
     visitor: &Visitor,
     browser: &Session,
-    journey: &Journey,
+    journey: &mut Journey,
     connection: &str,
     params: &Params,
     said: &mut returned::Said,
@@ -142,6 +146,6 @@ async fn complete(
     let connection = connection.ok_or(Refusal::ConnectionChanged)?;
     let connection = connection.oidc().ok_or(Refusal::ConnectionChanged)?;
     let proof = returned::proof(visitor, connection, (away, awaited), params, said).await?;
-    let session = authenticate::pages::complete(visitor, browser, proof, Some(&journey.login.asked)).await?;
+    let session = authenticate::pages::complete(visitor, browser, proof, journey).await?;
     Ok(Authenticated { session })
 }

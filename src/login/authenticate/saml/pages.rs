@@ -498,12 +498,14 @@ pub async fn returned(
 async fn taken_up(visitor: Visitor, browser: Session, mut journey: Journey, proof: Proof) -> Response {
     let said = Said::of(&proof);
     let (of, heard) = ((proof.connection, proof.version), Heard::Person(proof.subject.clone()));
-    match authenticate::pages::complete(&visitor, &browser, proof, Some(&journey.login.asked)).await {
+    match authenticate::pages::complete(&visitor, &browser, proof, &mut journey).await {
         Ok(session) => {
             journey.login.stage = Stage::Authenticated(Authenticated { session });
             journey.signed_in(&visitor, &browser).await;
             next::proceed_at_home(&visitor, &browser, journey).await
         }
+        // Somebody has given it up meanwhile, or begun it again.
+        Err(Stop::Refused(Refusal::FlowExpired)) => journey.overtaken(&visitor).await,
         Err(Stop::Refused(refusal)) => {
             let evidence = Evidence::of(&visitor, of, &refusal, &heard);
             let diagnosis = said.refused(refusal).showing(evidence);

@@ -155,7 +155,7 @@ pub async fn accept(
     // Who is signed in stays signed in: any site may have led this browser here, with an answer for somebody else.
     if !is_signed_in(visitor, browser).await? {
         let said = Said::of(&proof);
-        match authenticate::pages::complete(visitor, browser, proof, None).await {
+        match authenticate::pages::complete_unasked(visitor, browser, proof).await {
             Err(Stop::Refused(refusal)) => {
                 let diagnosis = said.refused(refusal.clone());
                 let event = diagnosis.tell(refused(visitor, "login.refused", &refusal), &connection, None);

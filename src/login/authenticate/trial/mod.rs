@@ -88,6 +88,7 @@ impl Trial {
             asked: by_nobody(visitor.ui_locales.clone()),
             beforehand: Beforehand::default(),
             pushed: None,
+            restarts: 0,
             stage: Stage::Arrived(Arrived::default()),
         };
         let (connection, version) = (test.connection_id, test.version);
