@@ -138,6 +138,15 @@ impl SignOutSettings {
         self.backchannel_logout_uri.is_some() || self.frontchannel_logout_uri.is_some()
     }
 
+    /// What cannot be beside these redirect URIs: which, and why. What browsers open is of where people come back to, and
+    /// nobody else's (OpenID Connect Front-Channel Logout, section 2).
+    pub fn fault(&self, redirect_uris: &[RedirectUri]) -> Option<(&'static str, &'static str)> {
+        let opened = self.frontchannel_logout_uri.as_ref()?;
+        let is_its_own = redirect_uris.iter().any(|uri| uri.is_beside(opened));
+        let why = "must have the scheme, host and port of one of the redirect URIs";
+        (!is_its_own).then_some(("frontchannel_logout_uri", why))
+    }
+
     /// Byte for byte a registered one: here a loopback address counts with its port, too.
     pub fn leads_back_to(&self, requested: &str) -> bool {
         self.post_logout_redirect_uris.iter().any(|uri| uri.as_str() == requested)

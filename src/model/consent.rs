@@ -1,7 +1,5 @@
 //! What somebody has allowed an application of others to be told of them.
 
-use std::collections::BTreeSet;
-
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -156,11 +154,6 @@ impl Allowed {
         told.retain(|one| !more.includes(&one.telling()));
         told.push(more);
         Self { name: name.to_owned(), told }
-    }
-
-    /// All scopes that they have allowed, of whichever organization.
-    pub fn scopes(&self) -> BTreeSet<&str> {
-        self.told.iter().flat_map(|one| &one.scopes).map(String::as_str).collect()
     }
 }
 

@@ -24,7 +24,7 @@ use shelf::Shelf;
 
 pub use account::{
     AccountFrame, AccountPage, ApplicationsPage, LeavePage, OwnApplication, OwnConsent, OwnOrganization,
-    OwnSession, SessionsPage,
+    OwnSession, OwnTold, SessionsPage,
 };
 pub use brand::{Brand, Colour, NotAColour};
 pub use letters::{LetterPage, Written, minute};

@@ -712,6 +712,7 @@ async fn c26_what_is_wrong_is_refused_by_name() {
         (metadata, "post_logout_redirect_uris", json!({"post_logout_redirect_uris": ["data:text/html,x"]})),
         (metadata, "backchannel_logout_uri", json!({"backchannel_logout_uri": "com.example.app:/x"})),
         (metadata, "frontchannel_logout_uri", json!({"frontchannel_logout_uri": "javascript:x"})),
+        (metadata, "frontchannel_logout_uri", json!({"frontchannel_logout_uri": "https://other.test/x"})),
         (metadata, "client_uri", json!({"client_uri": "javascript:alert(1)"})),
         (metadata, "logo_uri", json!({"logo_uri": "data:image/png;base64,x"})),
         (metadata, "policy_uri", json!({"policy_uri": "file:///etc/passwd"})),

@@ -81,6 +81,34 @@ async fn m10_whoever_is_signed_in_gets_only_so_many_codes_a_minute() {
 }
 
 #[tokio::test]
+async fn m10_whoever_is_at_their_account_does_only_so_much_in_a_minute() {
+    let plan = Plan { settings: |config| config.login.flows_per_minute = 3, ..Plan::default() };
+    let house = plan.build().await;
+    let account = async |person: &mut Person| {
+        let first = person.browser.get(&format!("{}/account/sign-in", house.url)).await;
+        let arrival =
+            person.walks(&Application::rp1(&house).asks(), first, |to| to.path() == "/account").await;
+        let page = person.browser.follow(&arrival.answer).await;
+        page.forms().into_iter().find(|form| form.action.path().ends_with("/switch")).unwrap()
+    };
+    let (mut con, mut other) = (Person::new("con@a.test"), Person::new("con@a.test"));
+    let switch = account(&mut con).await;
+    for _ in 0..3 {
+        assert_eq!(con.browser.submit(&switch).await.status, 303);
+    }
+    let before = house.before().await;
+    let refused = con.browser.submit(&switch).await;
+    assert_eq!(refused.status, 429, "{}", refused.body);
+    house.refused(&before, "rate_limited").await;
+    assert_eq!(house.events_of("session.organization_switched").await, 3);
+    // Nobody else waits for that.
+    let elsewhere = account(&mut other).await;
+    assert_eq!(other.browser.submit(&elsewhere).await.status, 303);
+    house.turn_clock(61);
+    assert_eq!(con.browser.submit(&switch).await.status, 303);
+}
+
+#[tokio::test]
 async fn m10_whoever_is_signed_in_at_a_public_client_refreshes_only_so_often_in_a_minute() {
     for engine in [Engine::Sqlite, Engine::Postgres] {
         let plan = Plan { settings: |config| config.login.flows_per_minute = 3, ..Plan::on(engine) };

@@ -78,26 +78,71 @@ async fn m17_s1_r11_a_silent_answer_without_auth_time_is_no_recent_sign_in() {
     }
 }
 
+/// Whoever the provider is: an application that asks for a recent sign-in gets no tokens that pretend one.
 #[tokio::test]
-async fn m17_s1_r11_a_provider_that_never_says_when_opens_nothing_that_needs_a_recent_sign_in() {
-    let house = House::opens().await;
-    Api::person(&house, "con@a.test", "org-a").await;
-    let cons = house.user("con@a.test").await;
-    let entra = "UPDATE connections SET settings = replace(settings, '\"preset\":\"generic\"', '\"preset\":\"entra\"')
-                 WHERE slug = 'ca'";
-    assert_eq!(house.execute(entra).await, 1);
-    let mut ann = Person::new("ann@a.test");
-    house.idp_a.says(Says::truth().without("auth_time"));
-    // What was asked for stood in an address that whoever sits there can change.
-    for (name, value) in [("prompt", "login"), ("max_age", "0"), ("max_age", "300")] {
-        let asks = ask(&house, "ann@a.test", "org-a").with(name, value);
+async fn m17_s1_r11_a_provider_that_never_says_when_proves_no_recent_sign_in() {
+    for preset in ["generic", "okta", "keycloak", "entra", "google"] {
+        let house = House::opens().await;
+        Api::person(&house, "con@a.test", "org-a").await;
+        let cons = house.user("con@a.test").await;
+        let set = format!(
+            "UPDATE connections SET settings = replace(settings, '\"preset\":\"generic\"', '\"preset\":\"{preset}\"')
+             WHERE slug = 'ca'"
+        );
+        assert_eq!(house.execute(&set).await, 1);
+        let mut ann = Person::new("ann@a.test");
+        for (name, value) in [("prompt", "login"), ("max_age", "0"), ("max_age", "300")] {
+            house.idp_a.says(Says::truth().without("auth_time"));
+            let asks = ask(&house, "ann@a.test", "org-a").with(name, value);
+            let before = house.before().await;
+            let page = ann.follows(&asks).await;
+            assert_eq!(page.status(), 403, "{preset} {name}={value}: {}", page.told());
+            assert!(page.answer.body.contains("We could not tell when you signed in"), "{}", page.told());
+            house.refused(&before, "auth_time_missing").await;
+            let answer = ann.browser.submit(&page.form_with("cancel").with("cancel", "yes")).await;
+            let told = ann.goes_on(&asks, answer).await.error();
+            assert_eq!(
+                told,
+                ("login_required".into(), "auth_time_missing".into()),
+                "{preset} {name}={value}"
+            );
+        }
+        // Nobody asked: they come in, and that opens nothing that needs a recent one.
+        house.idp_a.says(Says::truth().without("auth_time"));
+        let asks = ask(&house, "ann@a.test", "org-a");
         let api = comes(&house, &mut ann, &asks).await;
         is_stale(&house, &api, TRANSFER, json!({"user_id": cons})).await;
+        house.idp_a.says(Says::truth());
+        let api = comes(&house, &mut ann, &asks.with("max_age", "300")).await;
+        let offered = api.post(TRANSFER, json!({"user_id": cons})).await;
+        assert_eq!(offered.status, 202, "{preset}: {}", offered.body);
     }
-    house.idp_a.says(Says::truth());
-    let api = comes(&house, &mut ann, &ask(&house, "ann@a.test", "org-a").with("max_age", "300")).await;
-    let offered = api.post(TRANSFER, json!({"user_id": cons})).await;
-    assert_eq!(offered.status, 202, "{}", offered.body);
+}
+
+/// It would be recent for as long as that.
+#[tokio::test]
+async fn m17_s1_r11_nobody_has_signed_in_at_a_moment_that_is_still_to_come() {
+    let house = House::opens().await;
+    Api::person(&house, "con@a.test", "org-a").await;
+    let asks = ask(&house, "ann@a.test", "org-a");
+    let mut ann = Person::new("ann@a.test");
+    for (ahead, more) in [(61, None), (3_600, None), (31_536_000, None), (3_600, Some(("max_age", "300")))] {
+        let at = house.clock.now().seconds() + ahead;
+        house.idp_a.says(Says::truth().claim("auth_time", &at.to_string()));
+        let asks = more.map_or_else(|| asks.clone(), |(name, value)| asks.clone().with(name, value));
+        let before = house.before().await;
+        let page = ann.follows(&asks).await;
+        assert_eq!(page.status(), 401, "{ahead}: {}", page.told());
+        house.refused(&before, "auth_time_invalid").await;
+        let told = house.events_since(&before).await.remove(0).detail;
+        assert!(told["found"].as_str().unwrap().starts_with("auth_time 20"), "{told}");
+        assert!(told["expected"].as_str().unwrap().contains("not ahead"), "{told}");
+    }
+    // Clocks differ by so much, and then it is now.
+    let now = house.clock.now().seconds();
+    house.idp_a.says(Says::truth().claim("auth_time", &(now + 60).to_string()));
+    let arrival = ann.follows(&asks).await;
+    assert_eq!(asks.redeems(&arrival).await.id["auth_time"], json!(now));
 }
 
 #[tokio::test]

@@ -50,8 +50,9 @@ async fn m21_a_signed_request_is_the_whole_request_by_whatever_algorithm_and_way
             claims["max_age"] = json!(600);
             let object = key.sign_jwt(typ, &claims).unwrap();
             // Beside it stands what would lead elsewhere.
-            let more = "scope=openid&state=evil&organization=org-a&redirect_uri=https://evil.test/&response_type=code";
-            let url = format!("{}&{more}", ask.only("request", &object));
+            let a = house.organization("org-a").await;
+            let more = "scope=openid%20organization:org-a&state=evil&organization=org-a&redirect_uri=https://evil.test/&response_type=code";
+            let url = format!("{}&{more}&organization_id={a}", ask.only("request", &object));
             let arrival = Person::new("con@a.test").opens(&ask, &url).await;
             assert_eq!(
                 arrival.told_application("state").as_deref(),
@@ -62,12 +63,13 @@ async fn m21_a_signed_request_is_the_whole_request_by_whatever_algorithm_and_way
             assert_eq!(ask.redeems(&arrival).await.id["org_name"], json!("org-b"));
             // The same, pushed.
             let pushed = Application::rp1(&house)
-                .posts("/par", &[("request", &object), ("state", "evil")])
+                .posts("/par", &[("request", &object), ("state", "evil"), ("organization", "org-a")])
                 .send()
                 .await;
             assert_eq!(pushed.status, 201, "{}", pushed.body);
             let uri = pushed.json()["request_uri"].as_str().unwrap().to_owned();
-            let arrival = Person::new("con@a.test").opens(&ask, &ask.only("request_uri", &uri)).await;
+            let url = format!("{}&{more}&organization_id={a}", ask.only("request_uri", &uri));
+            let arrival = Person::new("con@a.test").opens(&ask, &url).await;
             assert_eq!(
                 arrival.told_application("state").as_deref(),
                 ask.value("state"),

@@ -1,8 +1,13 @@
 //! An application that asks for itself: nobody signs in, and what it gets is bound to an organization or to none.
 
-use behalf::protocol::jose::{Algorithm, JwkSet, Jws, Typ};
-use serde_json::{Value, json};
+use std::sync::Arc;
 
+use behalf::protocol::jose::{Algorithm, JwkSet, Jws, Typ};
+use behalf::store::durable::engine::{Lock, StoreError};
+use serde_json::{Value, json};
+use tokio::sync::Notify;
+
+use crate::house::api::Api;
 use crate::house::application::{Application, Proof, Redemption};
 use crate::house::broker::{Engine, House, RP1_SECRET};
 use crate::house::visitor::{Answer, Visitor};
@@ -181,4 +186,38 @@ async fn s0_30_a_machines_token_ends_with_whatever_it_stands_on() {
     let other = asks(&robot, &[("organization", "org-a")]).send().await;
     house.turn_clock(301);
     assert_eq!(introspects(&robot, &other).await, json!({ "active": false }));
+}
+
+/// Whoever changes two organizations locks them in the order of their ids. So does who names two, in whichever order: or each
+/// would wait for what the other one holds.
+#[tokio::test]
+async fn c21_a_machine_that_names_two_organizations_holds_none_while_it_waits_for_the_other() {
+    let house = house_on(Engine::Postgres).await;
+    house.turn_clock(1);
+    let made = Api::operator(&house).await.post("/organizations", json!({"name": "Late"})).await;
+    let late = made.json()["id"].as_str().unwrap().to_owned();
+    let a = house.organization("org-a").await;
+    assert!(a < late, "the one that is named first is locked last");
+    let (locked, db) = (Arc::new(Notify::new()), house.broker.db.clone());
+    let told = Arc::clone(&locked);
+    let free = format!("SELECT 1 FROM organizations WHERE id = '{late}' FOR NO KEY UPDATE NOWAIT");
+    let free: &'static str = Box::leak(free.into_boxed_str());
+    let changes = house.broker.db.write(async move |tx| {
+        tx.lock(Lock::Exclusive, "organizations", &a).await?;
+        told.notify_one();
+        let waiting =
+            "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        while db.all(waiting, &[]).await?.is_empty() {}
+        tx.execute(free, &[]).await?;
+        Ok::<_, StoreError>(())
+    });
+    let robot = machine(&house, "robot");
+    let asked = async {
+        locked.notified().await;
+        asks(&robot, &[("organization_id", &late), ("organization", "org-a")]).send().await
+    };
+    let (changed, answer) = tokio::join!(changes, asked);
+    assert!(changed.is_ok(), "{changed:?}");
+    assert_eq!((answer.status.as_u16(), &answer.json()["error"]), (400, &json!("invalid_request")));
+    assert_eq!(house.count("machine_grants").await, 0);
 }

@@ -539,6 +539,9 @@ The refresh token, or the token that is exchanged, was given for org-a, or for n
 membership. The application that asks for itself is open to org-a and org-d. All organizations let devices in. Errors are
 `error: error_description`; where an application is answered directly, the status comes first.
 
+A request that is signed, or was pushed, says all of it by itself: an organization that is named beside it counts for
+nothing, whichever it is (RFC 9101, section 6.3), and what stands within is answered as below.
+
 `organization_usage` of the applications is `allow`, but where a heading says otherwise; what is refreshed or exchanged
 there was given before it said so.
 ";

@@ -327,7 +327,8 @@ async fn nobody_gets_another_name_unless_that_is_meant_and_then_nothing_is_left_
         let (one, rp2) = (path("one").await, path("rp2").await);
         let held = enters(&mut Person::new("ann@a.test"), &application(&house, "one")).await;
         let elsewhere = enters(&mut Person::new("ann@a.test"), &application(&house, "two")).await;
-        let moved = json!({"redirect_uris": ["https://moved.test/cb"]});
+        let front = "https://moved.test/front";
+        let moved = json!({"redirect_uris": ["https://moved.test/cb"], "frontchannel_logout_uri": front});
         for (path, change) in [
             (&one, json!({"subject_type": "public"})),
             (&one, moved.clone()),
@@ -339,6 +340,8 @@ async fn nobody_gets_another_name_unless_that_is_meant_and_then_nothing_is_left_
             house.refused(&before, "invalid_value").await;
         }
         let file = house.file.replace("https://one.test/one/callback", "https://moved.test/cb");
+        let opens = |uri: &str| format!("/one\"\nfrontchannel_logout_uri = \"{uri}\"");
+        let file = file.replace(&opens("https://one.test/front"), &opens(front));
         let before = house.before().await;
         assert!(house.tries(&file).await.unwrap_err().contains("change_subjects"));
         house.unchanged(&before).await;

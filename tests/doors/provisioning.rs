@@ -515,6 +515,10 @@ const WRONG: &[(&str, &str)] = &[
         "[connection.c] # !\nclient_id = \"x\"\nclient_secret = { env = \"CRM_CLIENT_SECRET\" }",
         "needs issuer",
     ),
+    (
+        "[application.a]\ntype = \"spa\"\nredirect_uris = [\"https://a.test/cb\"]\nfrontchannel_logout_uri = \"https://b.test/f\" # !",
+        "one of the redirect URIs",
+    ),
     ("[connection.c] # !\nissuer = \"https://c.test\"\nclient_id = \"x\"", "needs client_secret"),
     ("C issuer = \"c.test\" # !", "https address"),
     ("C issuer = \"http://c.test\" # !", "https address"),

@@ -318,7 +318,7 @@ async fn m07_one_yes_and_another_are_not_a_third() {
         let less = less.send().await;
         assert_eq!(first.reads_again(&less).await.access["org_name"], json!("org-b"));
 
-        // It is kept so, and taken back all at once.
+        // It is kept so, and taken back so.
         let kept = house.text("SELECT told FROM consents").await.unwrap();
         let kept: Vec<Value> = serde_json::from_str(&kept).unwrap();
         let said = |one: &Value| {
@@ -334,11 +334,30 @@ async fn m07_one_yes_and_another_are_not_a_third() {
             ]
         );
         assert_eq!(house.count("consents").await, 1, "of the same application");
+        // One organization is taken back, and ends what is held for it; the other stays, and what it was allowed at.
         let account = con.browser.get(&format!("{}/account/applications", house.url)).await;
-        let takes_back =
-            account.forms().into_iter().find(|form| form.action.path().ends_with("/withdraw")).unwrap();
-        assert_eq!(con.browser.submit(&takes_back).await.status, 303);
-        assert_eq!(house.count("consents").await, 0);
+        for words in
+            ["For A Corporation", "For B Corporation", "leads you to rp1.test", "leads you to elsewhere.test"]
+        {
+            assert!(account.body.contains(words), "{words}: {}", account.body);
+        }
+        let takes_back = |organization: &str| {
+            let all = account.forms().into_iter().filter(|form| form.action.path().ends_with("/withdraw"));
+            let of_it: Vec<_> = all.filter(|form| form.value("organization") == Some(organization)).collect();
+            let [form] = of_it.as_slice() else { panic!("{organization}: {}", account.body) };
+            form.clone()
+        };
+        assert_eq!(con.browser.submit(&takes_back(&a)).await.status, 303);
+        let refused = rp1.refreshes(of_a.refresh()).send().await;
+        assert_eq!(refused.json()["error"], json!("invalid_grant"), "{}", refused.body);
+        let silent = is_led(&mut con, &asks("org-a", small).with("prompt", "none")).await;
+        assert_eq!(silent.error().0, "consent_required", "{}", silent.told());
+        for fine in [asks("org-b", small), moved(asks("org-b", large))] {
+            is_led(&mut con, &fine.with("prompt", "none")).await.code();
+        }
+        assert_eq!(con.browser.submit(&takes_back(&a)).await.status, 404);
+        assert_eq!(con.browser.submit(&takes_back(&b)).await.status, 303);
+        assert_eq!((house.count("consents").await, house.events_of("consent.withdrawn").await), (0, 2));
         for over in [asks("org-a", small), asks("org-b", small)] {
             let silent = is_led(&mut con, &over.with("prompt", "none")).await;
             assert_eq!(silent.error().0, "consent_required", "{}", silent.told());

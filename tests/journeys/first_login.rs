@@ -735,6 +735,7 @@ async fn s2_04_a_token_lists_what_it_has_room_for_and_says_where_all_of_them_are
         plan = plan.and(&format!(
             "\n[application.{0}]\ndisplay_name = \"{shape}\"\ntype = \"spa\"\n\
              redirect_uris = [\"https://{0}.test/callback\"]\nscopes = [\"openid\", \"organizations\"]\n\
+             audiences = [\"https://api.test\"]\n\
              claims = {{ organizations = \"{shape}\", org_name = \"display_name\" }}\n",
             client(shape),
         ));
@@ -768,6 +769,14 @@ async fn s2_04_a_token_lists_what_it_has_room_for_and_says_where_all_of_them_are
             assert_eq!(claims["organizations_truncated"], json!(true), "{shape}");
             let endpoint = format!("{}/userinfo", house.url);
             assert_eq!(claims["organizations_endpoint"], json!(endpoint), "{shape}");
+        }
+        // Whose token does not open that is not sent there.
+        let ask = ask.with("resource", "https://api.test");
+        let tokens = ask.redeems(&bob.follows(&ask).await).await;
+        assert_eq!(application.userinfo(&tokens.access_token).await.status, 401, "{shape}");
+        for claims in [&tokens.id, &tokens.access] {
+            assert_eq!(claims["organizations_truncated"], json!(true), "{shape}");
+            assert_eq!(claims["organizations_endpoint"], Value::Null, "{shape}");
         }
     }
 }

@@ -356,7 +356,7 @@ async fn m03_applications_are_told_by_the_browser_before_it_goes_on_to_the_provi
         let page = ann.browser.get(&end_session(&house, &wish)).await;
         assert_eq!((page.status.as_u16(), page.body.matches("<iframe").count()), (200, 1), "{}", page.body);
         assert!(page.header("content-security-policy").unwrap().contains(" frame-src https://rp1.test;"));
-        for said in ["5;url=http", "In a moment you go on to A Login"] {
+        for said in ["5;url=http", "In a moment you go on to A Login", ">Go on to A Login<"] {
             assert!(page.body.contains(said), "{said}: {}", page.body);
         }
         assert!(!page.body.contains("You can close this page"), "{}", page.body);

@@ -105,7 +105,7 @@ async fn leave_by(
 }
 
 /// When the person proved who they are, if that is recent enough for what the application asked. A moment that lies
-/// ahead is the provider's clock.
+/// ahead, by what clocks differ, is the provider's.
 pub fn recent_enough(away: &Away, at: Moment, now: Moment, leeway: Duration) -> Result<Moment, Refusal> {
     let at = at.min(now);
     let before_leaving = away.reauthenticate && at.plus(leeway) < away.left_at;

@@ -73,13 +73,7 @@ pub fn id_token(minted: &Minted, occasion: &Occasion<'_>, lifetime: u64, access_
 /// An access token (RFC 9068, section 2.2).
 pub fn access_token(minted: &Minted, occasion: &Occasion<'_>, lifetime: u64, jti: &str) -> Claims {
     let mut claims = common(minted, occasion, lifetime);
-    claims.insert(
-        "aud".into(),
-        match occasion.exchanged {
-            Some(exchanged) => one_or_many(&exchanged.audience),
-            None => audience(&minted.application, occasion.issuer, occasion.resources),
-        },
-    );
+    claims.insert("aud".into(), one_or_many(&audience(&minted.application, occasion)));
     delegated(&mut claims, minted, occasion);
     claims.insert("client_id".into(), json!(minted.application.client_id));
     claims.insert("scope".into(), json!(occasion.scopes.join(" ")));
@@ -106,7 +100,7 @@ pub fn machine_access_token(
         "jti": jti,
         "grant_id": grant,
         "scope": scopes.join(" "),
-        "aud": audience(application, issuer, resources),
+        "aud": one_or_many(&chosen(application, issuer, resources)),
     });
     let Value::Object(mut claims) = claims else { return Claims::new() };
     if let Some(organization) = &minted.organization {
@@ -115,10 +109,17 @@ pub fn machine_access_token(
     renamed(claims, &application.settings.claims)
 }
 
+/// For whom an access token is.
+fn audience(application: &Application, occasion: &Occasion<'_>) -> Vec<String> {
+    match occasion.exchanged {
+        Some(exchanged) => exchanged.audience.clone(),
+        None => chosen(application, occasion.issuer, occasion.resources),
+    }
+}
+
 /// Whoever asks for some of its audiences gets a token for those alone, and not for us either (RFC 8707, section 2.2).
-fn audience(application: &Application, issuer: &str, resources: &[String]) -> Value {
-    let all = application.resources(issuer);
-    one_or_many(if resources.is_empty() { &all } else { resources })
+fn chosen(application: &Application, issuer: &str, resources: &[String]) -> Vec<String> {
+    if resources.is_empty() { application.resources(issuer) } else { resources.to_vec() }
 }
 
 fn one_or_many(audience: &[String]) -> Value {
@@ -257,8 +258,11 @@ fn organization(claims: &mut Claims, minted: &Minted, occasion: &Occasion<'_>, p
     claims.insert(name.into(), full_list(shown, settings));
     if shown.len() < list.len() {
         claims.insert("organizations_truncated".into(), json!(true));
-        // No distributed claim (OpenID Connect Core, section 5.6.2): that would have to be a JWT of its own.
-        claims.insert("organizations_endpoint".into(), json!(format!("{}/userinfo", occasion.issuer)));
+        // No distributed claim (OpenID Connect Core, section 5.6.2): that would have to be a JWT of its own. And nowhere,
+        // for who holds a token that is for others alone: it does not open that.
+        if audience(&minted.application, occasion).iter().any(|one| one == occasion.issuer) {
+            claims.insert("organizations_endpoint".into(), json!(format!("{}/userinfo", occasion.issuer)));
+        }
     }
 }
 

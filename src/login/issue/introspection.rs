@@ -93,11 +93,15 @@ async fn of_family(
     let Ok(minted) = minted else { return Ok(None) };
     let (issuer, id) = (visitor.issuer(), grant.id.to_string());
     let names = names(visitor, &minted).await?;
+    let resources = match &held {
+        Held::Access(claims) => claims.aud().unwrap_or_default().into_iter().map(str::to_owned).collect(),
+        Held::Refresh(..) => grant.request.resources.clone(),
+    };
     let occasion = Occasion {
         issuer: &issuer,
         names: &names,
         scopes: &minted.scopes,
-        resources: &[],
+        resources: &resources,
         named: &[],
         grant: &id,
         nonce: None,

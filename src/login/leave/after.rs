@@ -138,7 +138,7 @@ impl After {
         let origins = origins(&self.frames);
         let frames = self.frames.iter().filter_map(|frame| Href::parse(frame)).collect();
         let application = Some(provider);
-        let page = SignedOutPage { application, back, onward, frames, provider: None };
+        let page = SignedOutPage { application, goes_on: true, back, onward, frames, provider: None };
         visitor.page_framing(StatusCode::OK, &Page::SignedOut(page), None, &targets, &origins)
     }
 
@@ -174,7 +174,8 @@ impl After {
     fn page(self, visitor: &Visitor, back: Option<Href>, provider: Option<String>) -> Response {
         let origins = origins(&self.frames);
         let frames = self.frames.iter().filter_map(|frame| Href::parse(frame)).collect();
-        let page = SignedOutPage { application: self.application, back, onward: None, frames, provider };
+        let application = self.application;
+        let page = SignedOutPage { application, goes_on: false, back, onward: None, frames, provider };
         visitor.page_framing(StatusCode::OK, &Page::SignedOut(page), None, &[], &origins)
     }
 }

@@ -124,7 +124,7 @@ impl Operation for MyConsents {
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/me/consents";
     const NAME: &'static str = "list_my_consents";
-    const SUMMARY: &'static str = "What the person has allowed applications of others to be told of them, by application. It is taken back with whatever the application holds, by ending that application.";
+    const SUMMARY: &'static str = "What the person has allowed applications of others to be told of them, by application. It is taken back with whatever the application holds, by ending that application, for one organization or for all.";
     const NEED: Need = Need::Account;
     const AT: At = At::Project;
     const STATUS: &'static [u16] = &[200];
@@ -149,7 +149,7 @@ pub struct EndMyApplication;
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HowMuch {
-    /// Only what is for this organization, by its id. Absent: everything.
+    /// Only what is for this organization, by its id; an empty text: what is for none. Absent: everything.
     pub organization: Option<String>,
 }
 
@@ -157,7 +157,7 @@ impl Operation for EndMyApplication {
     const METHOD: Method = Method::DELETE;
     const PATH: &'static str = "/me/applications/{application_id}";
     const NAME: &'static str = "end_my_application";
-    const SUMMARY: &'static str = "Takes back what an application holds of the person, for offline access or not. Their sessions go on.";
+    const SUMMARY: &'static str = "Takes back what an application holds of the person, for offline access or not, and what they have allowed it. Their sessions go on.";
     const NEED: Need = Need::Account;
     const AT: At = At::Project;
     const STATUS: &'static [u16] = &[204];
@@ -170,6 +170,7 @@ impl Operation for EndMyApplication {
         let (user, id): (_, ApplicationId) = (person(&desk)?.user, desk.params.id("application_id")?);
         let within = match &query.organization {
             None => Within::Everything,
+            Some(text) if text.is_empty() => Within::Personal,
             Some(text) => {
                 let organization: OrganizationId = text.parse().map_err(|_| Refused::hidden())?;
                 Within::Organization(organization)

@@ -14,6 +14,7 @@ use super::session;
 use crate::foundation::id::{ApplicationId, OrganizationId, SessionId, UserId};
 use crate::join::sign_out::{self, Cause, Held, Within};
 use crate::model::audit_event::{AuditEvent, Outcome};
+use crate::model::consent::Told;
 use crate::store::durable::{consents, sessions, signed_in};
 use crate::telemetry::names;
 use crate::web::holder::{ActsFor, NotActing, StandFor};
@@ -30,7 +31,7 @@ async fn end_session(change: &mut Change<'_, '_>, user: UserId, id: SessionId) -
     Ok(())
 }
 
-/// Takes back what an application holds of somebody. With all of it goes what they have allowed it: it asks them again.
+/// Takes back what an application holds of somebody, and with it what they have allowed it: it asks them again.
 async fn take_back(
     change: &mut Change<'_, '_>,
     user: UserId,
@@ -39,9 +40,15 @@ async fn take_back(
 ) -> Result<(), Refused> {
     let held = Held { user, application, within };
     let families = sign_out::take_back(change.tx, change.keep, &held).await?;
-    let withdrawn = within == Within::Everything && consents::withdraw(change.tx, user, application).await?;
+    let organization = match within {
+        Within::Everything | Within::Personal => None,
+        Within::Organization(id) => Some(id),
+    };
+    let goes = |told: &Told| within == Within::Everything || told.organization == organization;
+    let withdrawn = consents::withdraw(change.tx, user, application, goes, change.keep.now).await?;
     if withdrawn {
         let event = AuditEvent::new(change.keep.project.id, "consent.withdrawn", Outcome::Changed)
+            .organization(organization)
             .actor(change.keep.actor)
             .subject(application)
             .request(change.keep.request);

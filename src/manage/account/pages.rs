@@ -1,6 +1,9 @@
 //! What is somebody's own, as pages: plain forms, and no script. Whoever is not signed in is led to do that first, by
 //! whatever way of signing in there is.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use axum::extract::{Path, RawQuery};
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -14,16 +17,17 @@ use crate::manage::api::page::{Keys, Slice};
 use crate::manage::refused::{Code, Refused};
 use crate::manage::session::mine;
 use crate::model::audit_event::{AuditEvent, Outcome};
-use crate::model::consent::Consent;
+use crate::model::consent::{self, Consent};
 use crate::protocol::oauth::params::{Params, append};
 use crate::store::durable::choices::{self, Choice, Told};
 use crate::store::durable::consents;
 use crate::store::durable::signed_in::{self, Holds, SignedIn};
+use crate::store::ephemeral::Kind;
 use crate::web::form::Form;
 use crate::web::reply::{self, Fault};
 use crate::web::templates::{
     AccountFrame, AccountPage, ApplicationsPage, ErrorPage, Href, ImagePath, LeavePage, OwnApplication,
-    OwnConsent, OwnOrganization, OwnSession, Page, Problem, SessionsPage, minute,
+    OwnConsent, OwnOrganization, OwnSession, OwnTold, Page, Problem, SessionsPage, minute,
 };
 use crate::web::visitor::Visitor;
 
@@ -32,6 +36,8 @@ const ORGANIZATIONS: &str = "/account";
 const SESSIONS: &str = "/account/sessions";
 const APPLICATIONS: &str = "/account/applications";
 const SIGN_IN: &str = "/account/sign-in";
+
+const MINUTE: Duration = Duration::from_secs(60);
 
 /// Rows of one page.
 const ROWS: u32 = 8;
@@ -98,23 +104,31 @@ pub async fn end_application(
     Path(id): Path<String>,
     Form(params): Form,
 ) -> Response {
-    let within = match params.get("organization").ok().flatten() {
-        Some("") => Ok(Within::Personal),
-        Some(text) => read(text).map(Within::Organization),
-        None => Err(Refused::hidden()),
-    };
+    let within = within(&params).and_then(|within| within.ok_or_else(Refused::hidden));
     let wish = within.and_then(|within| Ok(Wish::TakeBack(read(&id)?, within)));
     done(&visitor, &browser, &params, wish).await
 }
 
-/// `POST /account/applications/{application_id}/withdraw`
+/// The `organization` that a form is about, if it says one.
+fn within(params: &Params) -> Result<Option<Within>, Refused> {
+    match params.get("organization").map_err(|_| Refused::hidden())? {
+        Some("") => Ok(Some(Within::Personal)),
+        Some(text) => read(text).map(Within::Organization).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// `POST /account/applications/{application_id}/withdraw`, with the `organization` that it was allowed for, as above; without:
+/// for whichever.
 pub async fn withdraw(
     visitor: Visitor,
     browser: Browser,
     Path(id): Path<String>,
     Form(params): Form,
 ) -> Response {
-    done(&visitor, &browser, &params, read(&id).map(Wish::Withdraw)).await
+    let within = within(&params).map(|within| within.unwrap_or(Within::Everything));
+    let wish = within.and_then(|within| Ok(Wish::Withdraw(read(&id)?, within)));
+    done(&visitor, &browser, &params, wish).await
 }
 
 /// What a form of ours asks for.
@@ -124,7 +138,7 @@ enum Wish {
     Switch(OrganizationId),
     EndSession(SessionId),
     TakeBack(ApplicationId, Within),
-    Withdraw(ApplicationId),
+    Withdraw(ApplicationId, Within),
 }
 
 impl Wish {
@@ -135,7 +149,7 @@ impl Wish {
             Self::Switch(_) => (ORGANIZATIONS, "switched"),
             Self::EndSession(_) => (SESSIONS, "session"),
             Self::TakeBack(..) => (APPLICATIONS, "application"),
-            Self::Withdraw(_) => (APPLICATIONS, "consent"),
+            Self::Withdraw(..) => (APPLICATIONS, "consent"),
         }
     }
 
@@ -145,8 +159,9 @@ impl Wish {
             Self::Leave(organization) => leave(change, (session, user), organization, stand_for).await,
             Self::Switch(organization) => switch(change, session, organization, stand_for).await,
             Self::EndSession(id) => end_session(change, user, id).await,
-            Self::TakeBack(application, within) => take_back(change, user, application, within).await,
-            Self::Withdraw(application) => take_back(change, user, application, Within::Everything).await,
+            Self::TakeBack(application, within) | Self::Withdraw(application, within) => {
+                take_back(change, user, application, within).await
+            }
         })
         .await
     }
@@ -234,9 +249,9 @@ async fn done(
             Err(fault) => told(visitor, fault.into()).await,
         };
     }
-    let outcome = match wish {
-        Ok(wish) => wish.fulfil(visitor, &here).await.map(|()| wish.back()),
-        Err(refused) => Err(refused),
+    let outcome = match (wish, in_measure(visitor, &here).await) {
+        (Ok(wish), Ok(())) => wish.fulfil(visitor, &here).await.map(|()| wish.back()),
+        (Err(refused), _) | (_, Err(refused)) => Err(refused),
     };
     let refused = match outcome {
         Ok((page, word)) => return reply::see_other(&append(&visitor.path(page), [("done", word)])),
@@ -256,6 +271,15 @@ async fn done(
 fn is_ours(visitor: &Visitor, browser: &Browser, params: &Params) -> bool {
     let token = params.get("csrf").ok().flatten().unwrap_or_default();
     !visitor.is_cross_site() && !token.is_empty() && token == csrf(browser)
+}
+
+/// Nobody does more in a minute than a network may begin logins: each is an event that is never forgotten (threats M10).
+async fn in_measure(visitor: &Visitor, here: &Here) -> Result<(), Refused> {
+    let (broker, key) = (visitor.broker(), format!("account {}", here.session.id));
+    if broker.ephemeral.count(Kind::RateCounter, &key, MINUTE).await? > broker.config.login.flows_per_minute {
+        return Err(Refused::new(Code::RateLimited, "wait a minute"));
+    }
+    Ok(())
 }
 
 /// Writes a refusal down, as far as one network may cause that.
@@ -286,7 +310,7 @@ async fn told(visitor: &Visitor, refused: Refused) -> Response {
         Code::MfaRequired => (Problem::MfaRequired, ORGANIZATIONS),
         Code::ReauthenticationRequired => (Problem::SignInAgain, "/account/sign-in?again=yes"),
         Code::Unauthenticated => return signs_in_first(visitor),
-        Code::Busy => (Problem::TooManyRequests, ORGANIZATIONS),
+        Code::Busy | Code::RateLimited => (Problem::TooManyRequests, ORGANIZATIONS),
         Code::AuditUnavailable => (Problem::Fault, ORGANIZATIONS),
         _ => (Problem::NotFound, ORGANIZATIONS),
     };
@@ -395,21 +419,45 @@ async fn their_applications(
     let found = signed_in::held_of(db, here.user.id, broker.now(), slice.after, slice.most()).await?;
     let (found, next) = slice.page(found, Holds::place);
     let applications = found.iter().map(|one| own_application(visitor, one)).collect();
-    let consents = match look.after {
-        None => consents::of_user(db, here.user.id, "", MOST_CONSENTS).await?,
-        Some(_) => Vec::new(),
-    };
-    let consents = consents.iter().map(|one| own_consent(visitor, one)).collect();
+    let mut consents = Vec::new();
+    if look.after.is_none() {
+        for one in consents::of_user(db, here.user.id, "", MOST_CONSENTS).await? {
+            consents.extend(own_consents(visitor, here, &one).await?);
+        }
+    }
     let frame = frame(visitor, browser, here, look, (APPLICATIONS, next));
     Ok(page_of(visitor, &Page::Applications(ApplicationsPage { frame, applications, consents })))
 }
 
-fn own_consent(visitor: &Visitor, one: &Consent) -> OwnConsent {
-    OwnConsent {
-        name: one.name.clone(),
-        scopes: one.allowed.scopes().into_iter().map(str::to_owned).collect(),
-        since: minute(one.since),
-        withdraw: visitor.path(&format!("/account/applications/{}/withdraw", one.application)),
+/// One row for each organization that they have allowed it for: they take back one, and keep another.
+async fn own_consents(visitor: &Visitor, here: &Here, one: &Consent) -> Result<Vec<OwnConsent>, Refused> {
+    let (broker, mut told) = (visitor.broker(), BTreeMap::<_, Vec<_>>::new());
+    for page in &one.allowed.told {
+        told.entry(page.organization).or_default().push(own_told(page));
+    }
+    let mut rows = Vec::new();
+    for (organization, told) in told {
+        let choice = match organization {
+            Some(id) => choices::to(&mut &broker.db, &here.user, id, broker.now()).await?,
+            None => None,
+        };
+        rows.push(OwnConsent {
+            name: one.name.clone(),
+            value: organization.map(|id| id.to_string()).unwrap_or_default(),
+            organization: choice.map(|choice| choice.display_name),
+            told,
+            since: minute(one.since),
+            withdraw: visitor.path(&format!("/account/applications/{}/withdraw", one.application)),
+        });
+    }
+    Ok(rows)
+}
+
+fn own_told(page: &consent::Told) -> OwnTold {
+    OwnTold {
+        leads_to: page.place.host().map(str::to_owned),
+        audiences: page.audiences.join(", "),
+        scopes: page.scopes.clone(),
     }
 }
 

@@ -97,9 +97,12 @@ fn obeys_rules(settings: &ApplicationSettings) -> Result<(), Refused> {
         let name = name.replace('~', "~0").replace('/', "~1");
         return Err(Refused::value(&format!("/claims/mapping/{name}"), why.to_string()));
     }
-    if let Some((name, why)) =
-        settings.keys_fault().or_else(|| settings.subject_fault()).or_else(|| settings.profile_fault())
-    {
+    let fault = settings
+        .keys_fault()
+        .or_else(|| settings.subject_fault())
+        .or_else(|| settings.profile_fault())
+        .or_else(|| settings.sign_out.fault(&settings.redirect_uris));
+    if let Some((name, why)) = fault {
         return Err(Refused::value(&format!("/{name}"), why));
     }
     if method == Method::SelfSignedTlsClientAuth && !settings.jwks.as_ref().is_some_and(holds_certificate) {

@@ -50,11 +50,3 @@ words! {
     /// Providers whose quirks are known (S1-P0).
     Preset { Generic = "generic", Okta = "okta", Entra = "entra", Google = "google", Keycloak = "keycloak" }
 }
-
-impl Preset {
-    /// Whether the provider says when the person proved who they are, as it must where `max_age` is asked for
-    /// (OpenID Connect Core, section 2). Google never does, Entra ID only where its administrator has added it.
-    pub fn tells_auth_time(self) -> bool {
-        !matches!(self, Self::Google | Self::Entra)
-    }
-}

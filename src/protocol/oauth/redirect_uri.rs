@@ -80,6 +80,11 @@ impl RedirectUri {
         Some(host.to_owned())
     }
 
+    /// Whether this is of the same scheme, host and port; one of a private scheme is nobody's.
+    pub fn is_beside(&self, address: &WebAddress) -> bool {
+        Url::parse(&self.0).is_ok_and(|url| url.origin() == address.0.origin())
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -239,6 +244,24 @@ mod tests {
         for text in ["com.example.app:/bye", "http://a.test/bye", "https://a.test/#x", "javascript:alert(1)"]
         {
             assert!(WebAddress::register(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn m03_what_is_beside_an_address_has_its_scheme_host_and_port() {
+        for (uri, address, is_beside) in [
+            ("https://a.test/cb", "https://a.test/out?x=1", true),
+            ("https://A.test/cb", "https://a.test:443/out", true),
+            ("http://127.0.0.1:7/cb", "http://127.0.0.1:7/out", true),
+            ("https://a.test/cb", "https://b.test/out", false),
+            ("https://a.test/cb", "https://x.a.test/out", false),
+            ("https://a.test/cb", "https://a.test:8443/out", false),
+            ("https://127.0.0.1/cb", "http://127.0.0.1/out", false),
+            ("http://127.0.0.1:7/cb", "http://127.0.0.1:8/out", false),
+            ("com.example.app://a.test/cb", "https://a.test/out", false),
+        ] {
+            let (uri, at) = (RedirectUri::register(uri).unwrap(), WebAddress::register(address).unwrap());
+            assert_eq!(uri.is_beside(&at), is_beside, "{uri:?} {address}");
         }
     }
 

@@ -68,8 +68,24 @@ pub async fn of_user(
         .collect()
 }
 
-/// They take it back. False: there was nothing.
-pub async fn withdraw(tx: &mut Tx<'_>, user: UserId, application: ApplicationId) -> Result<bool, StoreError> {
-    let sql = "DELETE FROM consents WHERE user_id = $1 AND application_id = $2";
-    Ok(tx.execute(sql, params![user, application]).await? == 1)
+/// They take it back, all of it that `goes`. False: there was nothing.
+pub async fn withdraw(
+    tx: &mut Tx<'_>,
+    user: UserId,
+    application: ApplicationId,
+    goes: impl Fn(&Told) -> bool,
+    now: Moment,
+) -> Result<bool, StoreError> {
+    let Some(Allowed { told, .. }) = allowed(tx, user, application).await? else { return Ok(false) };
+    let before = told.len();
+    let left: Vec<_> = told.into_iter().filter(|one| !goes(one)).collect();
+    if left.is_empty() {
+        let sql = "DELETE FROM consents WHERE user_id = $1 AND application_id = $2";
+        return Ok(tx.execute(sql, params![user, application]).await? == 1);
+    }
+    if left.len() == before {
+        return Ok(false);
+    }
+    let sql = "UPDATE consents SET told = $3, updated_at = $4 WHERE user_id = $1 AND application_id = $2";
+    Ok(tx.execute(sql, params![user, application, to_json(&left), now]).await? == 1)
 }

@@ -74,14 +74,29 @@ pub struct ApplicationsPage {
     pub consents: Vec<OwnConsent>,
 }
 
-/// What somebody has allowed an application of others.
+/// What somebody has allowed an application of others for one organization, or for none. Posts `organization`.
 #[derive(Clone, Debug, Serialize)]
 pub struct OwnConsent {
     pub name: String,
-    pub scopes: Vec<String>,
+    /// What is posted as `organization`: its id, or an empty text where it is for none.
+    pub value: String,
+    /// Absent also where they may not act for it now.
+    pub organization: Option<String>,
+    /// What each page said.
+    pub told: Vec<OwnTold>,
     /// `2026-06-08 09:00 UTC`
     pub since: String,
     pub withdraw: String,
+}
+
+/// What is told in one place.
+#[derive(Clone, Debug, Serialize)]
+pub struct OwnTold {
+    /// The host, or the scheme of a program; none: a device.
+    pub leads_to: Option<String>,
+    /// Where else its tokens are good, as a text.
+    pub audiences: String,
+    pub scopes: Vec<String>,
 }
 
 #[derive(Clone, Debug, Serialize)]

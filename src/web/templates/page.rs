@@ -314,6 +314,8 @@ pub struct SignOutPage {
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct SignedOutPage {
     pub application: Option<String>,
+    /// Whether that is the identity provider, on the way to its own sign-out: nobody has come from there.
+    pub goes_on: bool,
     /// The way back to the application, if it has registered one.
     pub back: Option<Href>,
     /// The same where it is a form that leads on.

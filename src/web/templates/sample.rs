@@ -93,6 +93,7 @@ pub(super) fn full(text: &str, email: &str) -> [Page; 27] {
         Page::Accepted(AcceptedPage { organization: Some(at(text)), email: Some(at(email)) }),
         Page::SignedOut(SignedOutPage {
             application: Some(text.to_owned()),
+            goes_on: true,
             back: Href::parse("https://app.test/"),
             onward: Some(OnwardForm {
                 action: at("/slo"),
@@ -248,9 +249,14 @@ fn applications(text: &str, email: &str) -> ApplicationsPage {
     };
     let hidden = OwnApplication { organization: None, offline: false, ..named.clone() };
     let personal = OwnApplication { value: String::new(), ..hidden.clone() };
+    let told =
+        OwnTold { leads_to: Some(at(text)), audiences: at(text), scopes: scope::SUPPORTED.map(at).to_vec() };
+    let device = OwnTold { leads_to: None, audiences: String::new(), ..told.clone() };
     let consent = OwnConsent {
         name: at(text),
-        scopes: scope::SUPPORTED.map(at).to_vec(),
+        value: at("org_1"),
+        organization: Some(at(text)),
+        told: vec![told, device],
         since: at(text),
         withdraw: at("/account/applications/app_1/withdraw"),
     };

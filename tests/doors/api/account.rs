@@ -265,8 +265,23 @@ async fn a_person_lists_what_they_have_allowed_and_takes_it_back() {
         assert_eq!(told(&api.get("/me/consents?cursor=abcd").await), (400, "cursor_invalid".into()));
         let bob = Api::with(&house, Some(access_token(&house, "bob@b.test", "org-b").await)).await;
         assert!(items(&bob, "/me/consents").await.is_empty());
-        // It goes with whatever the application holds.
+        // It goes with whatever the application holds, of one organization or of all.
         let id = one["application_id"].as_str().unwrap();
+        let b = house.organization("org-b").await;
+        let of_b = tokens(&mut con, &held[0].1, "org-b").await;
+        let told_one = async || {
+            let mut found = items(&api, "/me/consents").await;
+            found.retain(|other| other["application_id"] == json!(id));
+            found.remove(0)["told"].clone()
+        };
+        assert_eq!(told_one().await.as_array().unwrap().len(), 2);
+        assert_eq!(ends(&api, &format!("/me/applications/{id}?organization={b}")).await.status, 204);
+        assert_eq!(held[0].1.userinfo(&of_b.access_token).await.status, 401);
+        assert_eq!(told_one().await, one["told"]);
+        let before = house.before().await;
+        let none = ends(&api, &format!("/me/applications/{id}?organization=")).await;
+        assert_eq!(told(&none), (404, "not_found".into()), "it was allowed for no one alone");
+        house.refused(&before, "not_found").await;
         assert_eq!(ends(&api, &format!("/me/applications/{id}")).await.status, 204);
         let left = items(&api, "/me/consents").await;
         assert_eq!((left.len(), &left[0]["name"]), (1, &json!("two App")));

@@ -497,9 +497,13 @@ fn profile(claims: &Claims, userinfo: Option<&Claims>) -> Profile {
     }
 }
 
-/// When the person proved who they are: as the provider says, never in the future. Where a new proof was asked
-/// for, or one no older than so long, an old one is refused. Where it does not say, and need not, the moment is taken for
-/// it, whatever it was asked for: that stood in an address which whoever sat at the browser could change (threats M17).
+/// What whoever asked for a recent sign-in has to be told.
+const TOLD: &str = "auth_time in the ID token, no older than was asked for by max_age";
+
+/// When the person proved who they are: as the provider says, and never ahead of us by more than clocks differ, or it would
+/// be recent for as long as that. Where a new proof was asked for, or one no older than so long, an old one is refused, and
+/// so is an answer that does not say, whoever the provider is: nothing that we make up in its place is told to who has asked
+/// (OpenID Connect Core, section 2). Elsewhere the moment is taken for it, and passes for no recent one (threats M17).
 fn authenticated_at(
     visitor: &Visitor,
     connection: OidcConnection<'_>,
@@ -509,15 +513,19 @@ fn authenticated_at(
 ) -> Result<(Moment, bool), Refusal> {
     let now = visitor.broker().now();
     let leeway = Duration::from_secs(connection.settings.leeway);
-    let said = claims.auth_time().map_err(|_| Refusal::IdpAnswerInvalid("auth_time_invalid"))?;
-    let wanted = (away.reauthenticate || away.max_age.is_some()) && connection.oidc.preset.tells_auth_time();
-    let expected = "auth_time in the ID token, no older than was asked for by max_age";
-    if wanted && said.is_none() {
-        *seen = Some(Seen::new(expected, "no auth_time"));
+    let invalid = Refusal::IdpAnswerInvalid("auth_time_invalid");
+    let Some(said) = claims.auth_time().map_err(|_| invalid.clone())? else {
+        if !away.reauthenticate && away.max_age.is_none() {
+            return Ok((now, true));
+        }
+        *seen = Some(Seen::new(TOLD, "no auth_time"));
         return Err(Refusal::AuthTimeMissing);
+    };
+    let mut note = |expected| *seen = Some(Seen::new(expected, format!("auth_time {}", said.rfc3339())));
+    if said > now.plus(leeway) {
+        note("auth_time in the ID token, in seconds of UTC, that is not ahead");
+        return Err(invalid);
     }
-    let recent = authenticate::recent_enough(away, said.unwrap_or(now), now, leeway);
-    recent
-        .map(|at| (at, said.is_none()))
-        .inspect_err(|_| *seen = said.map(|at| Seen::new(expected, format!("auth_time {}", at.rfc3339()))))
+    let recent = authenticate::recent_enough(away, said, now, leeway);
+    recent.map(|at| (at, false)).inspect_err(|_| note(TOLD))
 }

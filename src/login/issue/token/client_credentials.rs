@@ -1,6 +1,7 @@
 //! An application asks for itself (RFC 6749, section 4.4), to work in an organization or in none. Nobody signs in, so
 //! there is neither an ID token nor anything to refresh: it asks again.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ use crate::protocol::oauth::error::OAuthError;
 use crate::protocol::oauth::organization::NamedOrganization;
 use crate::protocol::oauth::token::{ClientCredentialsRequest, TokenAnswer};
 use crate::protocol::oauth::{resource, scope};
-use crate::store::durable::engine::{StoreError, Tx};
+use crate::store::durable::engine::{Lock, StoreError, Tx};
 use crate::store::durable::{machine_grants, organizations};
 use crate::web::visitor::Visitor;
 
@@ -158,9 +159,19 @@ impl Asking {
     async fn minted(&self, tx: &mut Tx<'_>) -> Result<Result<MachineMinted, Refusal>, StoreError> {
         let Some(named) = &self.organization else { return self.minted_for(tx, None).await };
         let mut refused = Refusal::OrganizationNotAllowed;
+        let mut found = Vec::new();
         for text in named.texts() {
-            let found = organizations::named(tx, self.application.project_id, text).await?;
-            let Some(organization) = found else { continue };
+            let organization = organizations::named(tx, self.application.project_id, text).await?;
+            found.extend(organization.map(|organization| (text, organization)));
+        }
+        // In order, and not as they were named, so that nobody waits for each other.
+        if found.len() > 1 {
+            let all: BTreeSet<_> = found.iter().map(|(_, organization)| organization.id).collect();
+            for organization in all {
+                tx.lock(Lock::Shared, "organizations", &organization.to_string()).await?;
+            }
+        }
+        for (text, organization) in found {
             match self.minted_for(tx, Some(organization.id)).await? {
                 Ok(minted) if text == named.name() && named.agrees_with(&organization.slug) => {
                     return Ok(Ok(minted));
