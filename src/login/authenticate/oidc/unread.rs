@@ -41,7 +41,7 @@ fn claims(token: &Value) -> Option<Vec<String>> {
         without.remove(name);
         !is_read(without)
     };
-    let missing = least.keys().filter(|name| !claims.contains_key(*name) && is_needed(*name)).cloned();
+    let missing = least.keys().filter(|name| !claims.contains_key(*name) && is_needed(name)).cloned();
     let odd = claims.iter().take(MOST).filter(|(name, value)| {
         let mut with = least.clone();
         with.insert((*name).clone(), (*value).clone());
