@@ -44,6 +44,7 @@ impl Diagnosis {
     pub fn of(refusal: Refusal) -> Self {
         let found = match refusal {
             Refusal::TooManyRequests | Refusal::Crowded => "more than that",
+            Refusal::OrganizationInactive => "one that is deactivated",
             Refusal::ConnectionChanged => "one that was changed or switched off meanwhile",
             _ => "something else",
         };

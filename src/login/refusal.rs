@@ -251,6 +251,7 @@ impl Refusal {
                 "an address that no other identity has; whoever is called otherwise by the provider now, an owner leads on: \
                  POST /connections/{id}/relink/people/{user_id}"
             }
+            Self::OrganizationInactive => "an organization that is active",
             Self::NotExpected(_) => "somebody who is expected as a member",
             Self::UserDisabled => "somebody whose user is not disabled",
             Self::ConnectionChanged => "the connection as it was when the login began",

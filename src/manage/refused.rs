@@ -139,6 +139,7 @@ codes! {
     MetadataInvalid = 422 "metadata_invalid" "The metadata describes no provider that could be believed";
     AddressNotAllowed = 422 "address_not_allowed" "This is no address that is asked from here";
     IdempotencyKeyReused = 422 "idempotency_key_reused" "The key has named another request";
+    DraftOutdated = 428 "draft_outdated" "What is live now is named by whoever makes live what was drafted before";
     DraftUnread = 428 "draft_unread" "What somebody else has drafted is named by whoever goes on with it";
     PreconditionRequired = 428 "precondition_required" "What is agreed to is named by its ETag";
     TooManyRenames = 429 "too_many_renames" "The organization has had as many slugs as it may have in a day";

@@ -7,6 +7,7 @@ mod reading;
 mod saml;
 pub mod shown;
 mod trust;
+mod undone;
 mod version;
 
 use std::ops::Deref;
@@ -27,6 +28,7 @@ pub use saml::{
     Unusable, UsableIdp, WantedSignature, Wants, Withdrawn, Worry, fingerprint, key_name, keys_of,
 };
 pub use trust::Return;
+pub use undone::Undone;
 pub use version::{Lifecycle, Unready, Version, VersionState, WATCHED, primary};
 
 #[derive(Clone, Debug, PartialEq)]

@@ -3,7 +3,7 @@
 use behalf::protocol::saml::names::name_id;
 
 use crate::house::application::{Application, Person};
-use crate::house::broker::Plan;
+use crate::house::broker::{Engine, Plan};
 use crate::house::lying_saml_idp::{Says, attribute};
 
 #[tokio::test]
@@ -126,5 +126,28 @@ async fn c01_m09_of_several_addresses_none_is_chosen_and_none_is_told() {
         assert_eq!(arrival.status(), 403, "{reason}: {}", arrival.told());
         house.refused(&before, reason).await;
         assert_eq!(house.events_since(&before).await[0].detail["found"], found, "{reason}");
+    }
+}
+
+/// Nothing is wrong with the address: it is the organization that nobody acts for any more.
+#[tokio::test]
+async fn c01_m09_where_the_organization_is_deactivated_that_is_what_its_administrator_is_told() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let house = Plan { engine, ..Plan::saml() }.build().await;
+        let (ask, mut bob) = (Application::rp1(&house).asks(), Person::new("bob@b.test"));
+        let asked = bob.leaves_for(&house, "cb", &ask).await;
+        house.execute("UPDATE organizations SET deactivated_at = 1 WHERE slug = 'org-b'").await;
+        let before = house.before().await;
+        let arrival =
+            bob.returns(&ask, &asked, house.saml("cb").answers(&asked, &Says::that("bob@b.test"))).await;
+        assert_eq!(arrival.error(), ("access_denied".into(), "organization_not_allowed".into()));
+        house.refused(&before, "organization_inactive").await;
+        let detail = house.events_since(&before).await[0].detail.clone();
+        let told =
+            ["check", "expected", "found"].map(|name| detail[name].as_str().unwrap_or_default().to_owned());
+        assert_eq!(
+            told,
+            ["organization_inactive", "an organization that is active", "one that is deactivated"]
+        );
     }
 }

@@ -531,3 +531,51 @@ async fn s3_34_who_was_named_in_secret_is_signed_out_by_a_name_that_only_the_pro
         assert!(told.contains(">id-of-bob</saml:NameID>") && told.contains(name_id::PERSISTENT), "{told}");
     }
 }
+
+/// Where a logout goes is told by the metadata, too.
+#[tokio::test]
+async fn m03_s3_34_metadata_that_ran_out_is_looked_at_when_somebody_signs_out() {
+    let registered = "redirect_uris = [\"https://rp1.test/callback\"]\n";
+    let back = "https://rp1.test/bye";
+    let more = format!("{registered}post_logout_redirect_uris = [\"{back}\"]\n");
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let plan = Plan { engine, ..Plan::default() };
+        let (clock, minute) = (plan.clock.clone(), std::time::Duration::from_secs(60));
+        let idp = LyingSamlIdp::new("cb", clock.clone());
+        let metadata = with_logout(&idp.metadata());
+        let publisher = Publisher::of(until(&metadata, clock.now().plus(minute * 10))).await;
+        let keys = format!("metadata_url = \"{}\"\nsingle_logout = true\n", publisher.url);
+        let mut plan = plan.with_saml_keys("cb", &keys).with(registered, &more);
+        plan.saml.insert("cb".to_owned(), idp);
+        let house = plan.build().await;
+        for answers in [false, true] {
+            let (ask, mut bob) = (Application::rp1(&house).asks(), Person::new("bob@b.test"));
+            let code = bob.signs_in_by(&house, "cb", &ask, &Says::that("bob@b.test")).await.code();
+            let hint = ask.redemption(&code).send().await.json()["id_token"].as_str().unwrap().to_owned();
+            let query = [("id_token_hint", hint.as_str()), ("post_logout_redirect_uri", back)];
+            let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
+            house.turn_clock(11 * 60);
+            match answers {
+                true => publisher.says(until(&metadata, clock.now().plus(minute * 10))),
+                false => publisher.fails(),
+            }
+            let (hits, told) = (publisher.hits(), house.events_of("logout.incomplete").await);
+            let page = bob.browser.get(&format!("{}/logout?{query}", house.url)).await;
+            assert_eq!(page.status, StatusCode::OK, "{}", page.body);
+            assert_eq!((publisher.hits(), alive(&house).await), (hits + 1, 0));
+            let told = house.events_of("logout.incomplete").await - told;
+            if answers {
+                assert!(page.form_with("SAMLRequest").value("SAMLRequest").is_some(), "{}", page.body);
+                assert_eq!(told, 0);
+            } else {
+                // Nobody is named where nobody knows whether it is the provider still.
+                assert!(!page.body.contains("SAMLRequest"), "{}", page.body);
+                assert!(page.body.contains("You may still be signed in at"), "{}", page.body);
+                assert!(page.body.contains("rp1.test"), "the way back is there: {}", page.body);
+                assert_eq!(told, 1);
+                publisher.says(until(&metadata, clock.now().plus(minute * 10)));
+                house.turn_clock(61);
+            }
+        }
+    }
+}

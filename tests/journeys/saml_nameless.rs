@@ -84,6 +84,7 @@ async fn m03_whoever_cannot_be_named_to_their_provider_is_told_that_they_may_sti
     assert!(page.body.contains("You may still be signed in at"), "{}", page.body);
     assert!(page.body.contains("rp1.test"), "the way back is there: {}", page.body);
     assert_eq!(alive(&house).await, 0);
+    assert_eq!(house.events_of("logout.incomplete").await, 1);
 }
 
 /// Whoever came without a name is meant by the index of their session, and by nothing else.

@@ -40,8 +40,8 @@ use crate::store::durable::engine::tries::Undone as CanBeUndone;
 use crate::store::durable::engine::{Lock, Read, StoreError, Tx};
 use crate::store::durable::memberships::Expected;
 use crate::store::durable::{
-    connection_runs, connections, domains, identities, invitations, memberships, roles, sessions, used,
-    user_terms, users,
+    connection_runs, connections, domains, identities, invitations, memberships, organizations, roles,
+    sessions, used, user_terms, users,
 };
 use crate::web::browser::Turn;
 use crate::web::visitor::Visitor;
@@ -259,6 +259,20 @@ async fn domain_rule(
     may_assert(db, project, by, proof.email.as_ref()).await
 }
 
+/// Why a proof breaks the rule: an organization that is not active has no domain that anything could be asserted of.
+async fn not_by_the_rule(
+    db: &mut impl Read,
+    project: ProjectId,
+    organization: Option<OrganizationId>,
+) -> Result<Refusal, StoreError> {
+    let Some(id) = organization else { return Ok(Refusal::EmailDomainNotAllowed) };
+    let found = organizations::by_id(db, project, id).await?;
+    Ok(match found.is_some_and(|found| found.is_active()) {
+        true => Refusal::EmailDomainNotAllowed,
+        false => Refusal::OrganizationInactive,
+    })
+}
+
 async fn may_assert(
     db: &mut impl Read,
     project: ProjectId,
@@ -385,7 +399,7 @@ impl SignIn {
         let by = (connection.id, connection.organization_id);
         match domain_rule(tx, self.keep.project.id, by, &self.found.proof).await? {
             Some(domain) => Ok(domain.map_or_else(Claimed::default, |domain| self.claimed(&domain))),
-            None => Err(Refusal::EmailDomainNotAllowed.into()),
+            None => Err(not_by_the_rule(tx, self.keep.project.id, connection.organization_id).await?.into()),
         }
     }
 

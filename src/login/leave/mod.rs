@@ -16,7 +16,8 @@ use crate::audit::Keep;
 use crate::foundation::id::{OrganizationId, SessionId, UserId};
 use crate::join::sign_out;
 use crate::login::departure::Departure;
-use crate::model::audit_event::Actor;
+use crate::model::audit_event::{Actor, AuditEvent, Outcome};
+use crate::model::connection::Connection;
 use crate::store::durable::engine::{StoreError, Tx};
 use crate::telemetry::names;
 use crate::web::visitor::Visitor;
@@ -27,10 +28,20 @@ pub use crate::join::sign_out::Cause;
 pub enum Onward {
     /// To the identity provider, which is asked to sign them out, too.
     Asks(Departure),
-    /// It offers that, but has never said by which name it knows them: nobody can be named to it.
-    Nameless,
+    /// It offers that, and cannot be asked for it: why.
+    Unasked(&'static str),
     /// It offers nothing of that kind.
     Nowhere,
+}
+
+/// The event of a sign-out that somebody may still be signed in after, at the provider or elsewhere.
+fn incomplete(visitor: &Visitor, connection: &Connection) -> AuditEvent {
+    AuditEvent::new(connection.project_id, "logout.incomplete", Outcome::Refused)
+        .organization(connection.organization_id)
+        .subject(connection.id)
+        .request(Some(visitor.request))
+        .reason("sign_out_incomplete")
+        .with("connection", connection.id.to_string())
 }
 
 /// Ends a session and the token families that hang on it: all but those for offline access.

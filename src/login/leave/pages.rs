@@ -7,7 +7,7 @@ use tower_sessions::Session as Browser;
 
 use super::after::After;
 use super::request::{self, Asked};
-use super::{Cause, Onward, end, end_everywhere, end_within, oidc, saml};
+use super::{Cause, Onward, end, end_everywhere, end_within, incomplete, oidc, saml};
 use crate::foundation::id::OrganizationId;
 use crate::foundation::secret::Secret;
 use crate::login::refusal::Refusal;
@@ -223,7 +223,13 @@ async fn depart(
             return Ok(after.go_on(visitor, departure, connection.display_name));
         }
         // Whoever goes on back would not know.
-        Ok(Onward::Nameless) => return Ok(after.reply_incomplete(visitor, connection.display_name)),
+        Ok(Onward::Unasked(why)) => {
+            let event = incomplete(visitor, &connection).with("why", why);
+            if let Err(error) = visitor.broker().record(event).await {
+                visitor.report(&error.into()).await;
+            }
+            return Ok(after.reply_incomplete(visitor, connection.display_name));
+        }
         Ok(Onward::Nowhere) => {}
         // Here they are signed out, and are told so.
         Err(Stop::Failed(fault)) => visitor.report(&fault).await,

@@ -302,7 +302,7 @@ impl Operation for Replace {
 }
 
 /// What a change of a connection is refused for.
-pub(super) const CHANGES: [Code; 19] = of_bodies([
+pub(super) const CHANGES: [Code; 20] = of_bodies([
     Code::NotMovable,
     Code::ConnectionIncomplete,
     Code::NoVersion,
@@ -310,6 +310,7 @@ pub(super) const CHANGES: [Code; 19] = of_bodies([
     Code::PolicyLocksOut,
     Code::PreconditionFailed,
     Code::ConnectionNotActive,
+    Code::DraftOutdated,
 ]);
 
 /// `PATCH /connections/{connection_id}`
@@ -400,7 +401,9 @@ async fn goes_on(change: &mut Change<'_, '_>, after: &Held, goes: Goes) -> Resul
     match goes {
         Goes::Live => Ok(after.draft_number().is_some()),
         Goes::LiveUnlessDependedOn if after.connection.is_active() && after.draft.is_some() => {
-            if super::is_depended_on(change, after.connection.id).await? {
+            let is_depended_on = super::is_depended_on(change, after.connection.id).await?;
+            // Nor is anything undone by it that nobody has named.
+            if is_depended_on || super::outdated::refuse(change, after).is_err() {
                 return Ok(false);
             }
             match super::may_be_live(change, after, after.head().0).await {

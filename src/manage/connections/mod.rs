@@ -4,7 +4,9 @@
 pub mod api;
 mod body;
 mod checked;
+mod draft;
 mod given;
+mod outdated;
 pub mod presets;
 mod relied_on;
 pub mod relink;
@@ -23,7 +25,6 @@ use super::authority::{Standing, may_insist};
 use super::desk::Change;
 use super::last_way::{Guests, LastWay};
 use super::refused::{Code, Refused};
-use crate::audit;
 use crate::broker::Broker;
 use crate::broker::connection_swap::{self, NotSwapped, Word, was_live};
 use crate::foundation::clock::Moment;
@@ -33,7 +34,7 @@ use crate::keys::keyring::Keyring;
 use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::model::connection::shown;
 use crate::model::connection::{
-    Connection, ConnectionState, Lifecycle, Settings, Upstream, Version, VersionState,
+    Connection, ConnectionState, Lifecycle, Settings, Undone, Upstream, Version, VersionState,
 };
 use crate::model::mail::Kind;
 use crate::model::organization::{Enforcement, Organization};
@@ -42,6 +43,7 @@ use crate::store::durable::engine::{Lock, Read, StoreError};
 use crate::store::durable::{applications, connection_versions, connections};
 
 pub use checked::{Checked, NewSecret};
+use draft::{begun_on, discard, put_draft, redraft, rename, renamed};
 use given::{fits, may_come};
 pub use stated::{Stated, make, rewrite};
 pub use tested::tested;
@@ -59,6 +61,8 @@ pub struct Held {
     pub connection: Connection,
     pub lifecycle: Lifecycle,
     pub draft: Option<Version>,
+    /// What the draft would undo, where something else is live than when it was begun.
+    pub undoes: Vec<Undone>,
 }
 
 impl Held {
@@ -92,7 +96,8 @@ async fn beside(db: &mut impl Read, connection: Connection) -> Result<Held, Stor
     let lifecycle = connections::lifecycle_of(db, connection.id).await?;
     let draft = connection_versions::draft(db, connection.id).await?;
     let draft = draft.map(|draft| draft.in_place_of(&connection.settings));
-    Ok(Held { connection, lifecycle, draft })
+    let undoes = outdated::undoes(db, (&connection, &lifecycle), draft.as_ref()).await?;
+    Ok(Held { connection, lifecycle, draft, undoes })
 }
 
 /// The connection as it is in this transaction, locked against whoever else changes it.
@@ -182,111 +187,6 @@ fn usual_slug(organization: Option<&Organization>, id: ConnectionId) -> String {
     format!("{}-{end}", start.trim_end_matches('-'))
 }
 
-/// Makes what was said the draft, in the place of any other one. What is live stays as it is; a connection that never was
-/// live is what its draft is.
-async fn redraft(
-    change: &mut Change<'_, '_>,
-    before: Held,
-    display_name: Option<String>,
-    (checked, keyring): (&Checked, &Keyring),
-) -> Result<Held, Refused> {
-    trust::refuse_unread(change, &before)?;
-    rename(change, &before.connection, display_name).await?;
-    let secret = sealed(change, before.connection.id, &checked.secret, keyring);
-    if *before.head().0 != checked.settings {
-        let of = before.connection.organization_id;
-        refuse_unknown_application(change, of, &checked.settings).await?;
-    }
-    put_draft(change, before, (&checked.settings, secret)).await
-}
-
-async fn put_draft(
-    change: &mut Change<'_, '_>,
-    before: Held,
-    (settings, secret): (&Settings, Option<Vec<u8>>),
-) -> Result<Held, Refused> {
-    let keep = change.keep;
-    let connection = &before.connection;
-    let (known, known_secret) = before.head();
-    let is_same_secret = secret.as_ref() == known_secret;
-    if known == settings && is_same_secret {
-        return held(change, connection.id).await;
-    }
-    fits(change, connection.organization_id, Some(known), settings).await?;
-    let draft = Version {
-        connection_id: connection.id,
-        number: connection_versions::next(change.tx, connection).await?,
-        state: VersionState::Draft,
-        settings: settings.clone(),
-        secret: secret.clone(),
-        created_by: keep.actor.to_string(),
-        created_at: keep.now,
-        activated_at: None,
-        worked_at: None,
-        ended_at: None,
-        reason: None,
-    };
-    connection_versions::remove_draft(change.tx, connection.id).await?;
-    connection_versions::put(change.tx, &draft).await?;
-    let facts = |settings| Value::Object(shown::settings(settings));
-    let (was, is) = audit::differing(&facts(known), &facts(settings));
-    let event = event(change, "organization.connection.drafted", connection)
-        .with("version", draft.number)
-        .with("secret_changed", !is_same_secret)
-        .changing(Some(was), Some(is));
-    if !before.was_live() {
-        let now = held(change, connection.id).await?.connection;
-        let mirror = Connection {
-            version: draft.number,
-            settings: draft.settings.into(),
-            secret,
-            updated_at: keep.now,
-            ..now
-        };
-        connections::update(change.tx, &mirror).await?;
-    }
-    change.record(&event).await?;
-    held(change, connection.id).await
-}
-
-/// Throws the draft away: what is worked on next is what is live.
-async fn discard(change: &mut Change<'_, '_>, before: &Held) -> Result<(), Refused> {
-    let connection = &before.connection;
-    if !before.was_live() {
-        let detail = "it never was live, and is nothing but its draft: delete the connection";
-        return Err(Refused::new(Code::NoVersion, detail));
-    }
-    let draft = before.draft.as_ref().ok_or_else(Refused::hidden)?;
-    connection_versions::discard_draft(change.tx, connection.id, change.keep.now).await?;
-    let facts = |settings| Value::Object(shown::settings(settings));
-    let (was, is) = audit::differing(&facts(&draft.settings), &facts(&connection.settings));
-    let event = event(change, "organization.connection.draft_discarded", connection)
-        .with("version", draft.number)
-        .with("secret_changed", draft.secret != connection.secret)
-        .changing(Some(was), Some(is));
-    change.record(&event).await
-}
-
-/// Gives a connection another name for people, and nothing else.
-async fn renamed(change: &mut Change<'_, '_>, before: Held, name: Option<String>) -> Result<Held, Refused> {
-    rename(change, &before.connection, name).await?;
-    held(change, before.connection.id).await
-}
-
-/// A name for people is no version: it changes at once.
-async fn rename(
-    change: &mut Change<'_, '_>,
-    before: &Connection,
-    name: Option<String>,
-) -> Result<(), Refused> {
-    let Some(display_name) = name.filter(|name| *name != before.display_name) else { return Ok(()) };
-    let (was, is) = (json!({"display_name": before.display_name}), json!({"display_name": display_name}));
-    let after = Connection { display_name, updated_at: change.keep.now, ..before.clone() };
-    connections::update(change.tx, &after).await?;
-    let event = event(change, "organization.connection.renamed", before);
-    change.record(&event.changing(Some(was), Some(is))).await
-}
-
 /// Makes the draft live. Where people sign in by the connection, somebody must have tried the draft, unless who may do so
 /// insists.
 async fn activate(
@@ -313,6 +213,7 @@ async fn activate(
     if version.is_none() {
         trust::refuse_unread(change, &before)?;
     }
+    outdated::refuse(change, &before)?;
     let forced_without = is_untested.then(|| Missing::Test.word());
     swapped(change, &before, draft, (forced, forced_without)).await
 }

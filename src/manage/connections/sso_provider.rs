@@ -84,8 +84,8 @@ impl Operation for Put {
 }
 
 /// What a change is refused for, or a new one.
-const PUT: [Code; 21] = {
-    let mut all = [Code::LimitReached; 21];
+const PUT: [Code; 22] = {
+    let mut all = [Code::LimitReached; 22];
     let mut place = 0;
     while place < CHANGES.len() {
         all[place] = CHANGES[place];

@@ -4,7 +4,8 @@
 use super::checked::Checked;
 use super::relied_on::{Force, released};
 use super::{
-    Held, activate, begin, disable, held, put_draft, refuse_too_many, rename, reopen, sealed, shut, switched,
+    Held, activate, begin, begun_on, disable, held, put_draft, refuse_too_many, rename, reopen, sealed, shut,
+    switched,
 };
 use crate::foundation::id::{ConnectionId, OrganizationId};
 use crate::manage::desk::Change;
@@ -63,7 +64,9 @@ pub async fn rewrite(
     }
     let others =
         before.draft.clone().filter(|_| before.head() != (&stated.checked.settings, secret.as_ref()));
-    let drafted = put_draft(change, before, (&stated.checked.settings, secret)).await?;
+    // All of it is said anew.
+    let begun_on = begun_on(change, &before).await?;
+    let drafted = put_draft(change, before, begun_on, (&stated.checked.settings, secret)).await?;
     if stated.state != ConnectionState::Active {
         return turned(change, drafted, stated.state).await;
     }

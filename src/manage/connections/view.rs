@@ -14,8 +14,8 @@ use crate::keys::connection_secret;
 use crate::keys::keyring::Keyring;
 use crate::manage::desk::etag;
 use crate::model::connection::{
-    Connection, IdentityProvider, Lifecycle, RENEW, SamlSettings, Settings, SpAddresses, Upstream, Version,
-    Worry, fingerprint,
+    Connection, IdentityProvider, Lifecycle, RENEW, SamlSettings, Settings, SpAddresses, Undone, Upstream,
+    Version, Worry, fingerprint,
 };
 use crate::protocol::jose::Jwk;
 use crate::protocol::oauth::client_authentication::Method;
@@ -120,6 +120,20 @@ pub struct DraftView {
     pub created_by: String,
     #[schemars(extend("format" = "date-time"))]
     pub created_at: String,
+    /// The version that was live when it was begun; `null`: none was.
+    pub begun_on: Option<i64>,
+    /// What was changed since in what is live, and is not so in the draft: whoever makes it live names what they have read, by
+    /// `If-Match`.
+    pub undoes: Vec<UndoneView>,
+}
+
+/// A setting that a draft would undo.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct UndoneView {
+    pub setting: String,
+    /// As it is now, and as the draft has it: certificates by their fingerprints; of a secret, `null` both times.
+    pub live: Value,
+    pub draft: Value,
 }
 
 /// What the provider's administrator needs of us (S1-P4).
@@ -237,7 +251,7 @@ impl Teller {
             public_jwk: self.public_jwk(it.id, &it.settings, it.secret.as_ref()),
             idp: idp(&it.settings, self.now),
             draft: held.draft.as_ref().map(|draft| {
-                let mut view = self.draft(draft);
+                let mut view = self.draft(draft, &held.undoes);
                 let others = other_certificates(&it.settings, &draft.settings);
                 if let Some(idp) = view.idp.as_mut().filter(|_| held.was_live()) {
                     let known = std::mem::take(&mut idp.warnings);
@@ -252,7 +266,12 @@ impl Teller {
         }
     }
 
-    fn draft(&self, it: &Version) -> DraftView {
+    fn draft(&self, it: &Version, undoes: &[Undone]) -> DraftView {
+        let undone = |one: &Undone| UndoneView {
+            setting: one.setting.clone(),
+            live: one.live.clone(),
+            draft: one.draft.clone(),
+        };
         let (secret_set, secret_last4) = self.secret(it.connection_id, &it.settings, it.secret.as_ref());
         DraftView {
             version: it.number,
@@ -263,6 +282,8 @@ impl Teller {
             idp: idp(&it.settings, self.now),
             created_by: it.created_by.clone(),
             created_at: it.created_at.rfc3339(),
+            begun_on: it.begun_on,
+            undoes: undoes.iter().map(undone).collect(),
         }
     }
 
@@ -396,7 +417,7 @@ impl VersionView {
 
 /// Of what somebody may have decided by. What a provider's metadata says moves by itself.
 pub fn tag(held: &Held) -> String {
-    let Held { connection: it, lifecycle, draft } = held;
+    let Held { connection: it, lifecycle, draft, .. } = held;
     let draft = draft.as_ref().map(|draft| draft.number);
     etag(&json!([
         it.id,

@@ -22,6 +22,8 @@ pub struct Version {
     /// Who made it: an id, or the kind of who has none.
     pub created_by: String,
     pub created_at: Moment,
+    /// The version that was live when somebody began to draft it; absent: none was.
+    pub begun_on: Option<i64>,
     pub activated_at: Option<Moment>,
     /// When the first login by it succeeded.
     pub worked_at: Option<Moment>,
@@ -115,6 +117,7 @@ impl Version {
             secret: connection.secret.clone(),
             created_by: "operator".into(),
             created_at: connection.updated_at,
+            begun_on: None,
             activated_at: None,
             worked_at: None,
             ended_at: None,

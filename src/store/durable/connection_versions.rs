@@ -10,8 +10,8 @@ use crate::model::connection::{Connection, Version, VersionState};
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT connection_id, version, state, settings, secret, created_by, created_at, activated_at, worked_at,
-                    ended_at, reason
+            "SELECT connection_id, version, state, settings, secret, created_by, created_at, begun_on, activated_at,
+                    worked_at, ended_at, reason
              FROM connection_versions ",
             $rest
         )
@@ -27,10 +27,11 @@ fn version(row: &Row) -> Result<Version, StoreError> {
         secret: row.get(4)?,
         created_by: row.get(5)?,
         created_at: row.get(6)?,
-        activated_at: row.get(7)?,
-        worked_at: row.get(8)?,
-        ended_at: row.get(9)?,
-        reason: row.get(10)?,
+        begun_on: row.get(7)?,
+        activated_at: row.get(8)?,
+        worked_at: row.get(9)?,
+        ended_at: row.get(10)?,
+        reason: row.get(11)?,
     })
 }
 
@@ -102,8 +103,8 @@ pub async fn next(db: &mut impl Read, connection: &Connection) -> Result<i64, St
 pub async fn put(tx: &mut Tx<'_>, version: &Version) -> Result<(), StoreError> {
     tx.execute(
         "INSERT INTO connection_versions (connection_id, version, state, settings, secret, created_by, created_at,
-                                          activated_at, worked_at, ended_at, reason)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+                                          begun_on, activated_at, worked_at, ended_at, reason)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
          ON CONFLICT (connection_id, version) DO UPDATE
          SET state = excluded.state, settings = excluded.settings, secret = excluded.secret,
              activated_at = excluded.activated_at, worked_at = excluded.worked_at, ended_at = excluded.ended_at,
@@ -116,6 +117,7 @@ pub async fn put(tx: &mut Tx<'_>, version: &Version) -> Result<(), StoreError> {
             version.secret.as_deref(),
             &version.created_by,
             version.created_at,
+            version.begun_on,
             version.activated_at,
             version.worked_at,
             version.ended_at,

@@ -1274,7 +1274,12 @@ async fn h04_what_the_operator_s_file_changes_is_a_version_too_and_no_number_is_
         house.provision(&changed).await;
         assert_eq!(key.get(&path).await.json(), view, "once more is no change");
         // What is older than what is live goes live under a number of its own.
-        let live = fine(Api::operator(&house).await.post(&format!("{path}/activate"), json!({})).await);
+        let operator = Api::operator(&house).await;
+        let read = operator.get(&path).await.header("etag").unwrap().to_owned();
+        let named = |ask: reqwest::RequestBuilder| {
+            ask.header("if-match", read).header("content-type", "application/json").body("{}")
+        };
+        let live = fine(operator.send(Method::POST, &format!("{path}/activate"), named).await);
         assert_eq!((&live["version"], &live["previous_version"]), (&json!(4), &json!(3)));
         assert_eq!(
             (&live["settings"]["always_userinfo"], &live["settings"]["leeway"]),

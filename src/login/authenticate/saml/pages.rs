@@ -539,6 +539,9 @@ impl Said {
     }
 
     pub fn refused(self, refusal: Refusal) -> Diagnosis {
+        if refusal == Refusal::OrganizationInactive {
+            return Diagnosis::of(refusal);
+        }
         let wanted = refusal.wanted();
         let found = match refusal {
             Refusal::AssertionRefused("subject_kind") => self.naming,

@@ -98,7 +98,8 @@ pub async fn led(
         let mut db = &visitor.broker().db;
         let rule = authenticate::domain_rule(&mut db, visitor.project.id, by, &proof).await;
         if rule.map_err(stop)?.is_none() {
-            return Err(Said::of(&proof).refused(Refusal::EmailDomainNotAllowed).into());
+            let why = authenticate::not_by_the_rule(&mut db, visitor.project.id, connection.organization_id);
+            return Err(Said::of(&proof).refused(why.await.map_err(stop)?).into());
         }
         return Ok(Onward::to(visitor, &application, connection, proof.email.as_ref()));
     }

@@ -13,9 +13,9 @@ use serde::{Deserialize, Serialize};
 use super::Onward;
 use super::after::After;
 use crate::foundation::id::{ConnectionId, SessionId};
-use crate::login::Stop;
 use crate::login::departure::{Departure, Message};
-use crate::model::connection::{Connection, SamlConnection};
+use crate::login::{Stop, doorstep};
+use crate::model::connection::{Connection, SamlConnection, SamlSettings};
 use crate::model::session::{UpstreamName, UpstreamSession};
 use crate::protocol::saml::assertion::NameId;
 use crate::protocol::saml::binding::Carried;
@@ -76,19 +76,36 @@ pub async fn onward(
     after: &After,
 ) -> Result<Onward, Stop> {
     let broker = visitor.broker();
-    let Some(connection) = connection.saml().filter(|connection| connection.saml.single_logout) else {
+    let offers =
+        |saml: &SamlSettings| saml.single_logout && saml.idp.slo.preferred(saml.request.binding).is_some();
+    if !connection.saml().is_some_and(|connection| offers(connection.saml)) {
+        return Ok(Onward::Nowhere);
+    }
+    let current = match doorstep::current(visitor, connection.clone()).await {
+        // Switched off, it is asked by what is known of it.
+        Err(Stop::Refused(_)) => connection.clone(),
+        current => current?,
+    };
+    let Some(connection) = current.saml().filter(|connection| offers(connection.saml)) else {
         return Ok(Onward::Nowhere);
     };
-    let Ok(idp) = broker.saml_keys.idp(connection) else { return Ok(Onward::Nowhere) };
+    // Nobody knows whether its door for this is where it was, and a person's name is told to nobody else.
+    let Ok(idp) = broker.saml_keys.idp(connection) else {
+        return Ok(Onward::Unasked("what is known of the identity provider's metadata is no longer valid"));
+    };
     let Some((binding, endpoint)) = idp.slo.preferred(connection.saml.request.binding) else {
         return Ok(Onward::Nowhere);
     };
     let upstream = sessions::upstream_of(&mut &broker.db, session).await?;
-    let Some(named) = Named::of(&upstream) else { return Ok(Onward::Nameless) };
+    let Some(named) = Named::of(&upstream) else {
+        return Ok(Onward::Unasked("the identity provider has never said by which name it knows the person"));
+    };
     let sealing = encryption_key(connection);
     // What was told to nobody else is not sent through a browser for all to read: whom it names is told to sign out there.
     if named.is_secret && sealing.is_none() {
-        return Ok(Onward::Nameless);
+        return Ok(Onward::Unasked(
+            "the identity provider names the person in secret, and shows no key to encrypt the name to",
+        ));
     }
     let sealing = sealing.filter(|_| named.is_secret);
     let keys = broker.saml_keys.of_connection(connection).await?;

@@ -17,7 +17,6 @@ use crate::login::doorstep::{self, Came, Serves, Standing, Told, stop};
 use crate::login::leave::{self, Cause};
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, answer};
-use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::model::connection::{RequestBinding, SamlConnection, UsableIdp};
 use crate::protocol::oauth::params::Params;
 use crate::protocol::saml::binding::redirect::RedirectMessage;
@@ -311,13 +310,7 @@ impl Door<'_> {
     /// ours, as we say.
     pub async fn note_incomplete(&self, status: &Status) -> Result<(), Told> {
         let (broker, now) = (self.visitor.broker(), self.visitor.broker().now());
-        let event = AuditEvent::new(self.connection.project_id, "logout.incomplete", Outcome::Refused)
-            .organization(self.connection.organization_id)
-            .subject(self.connection.id)
-            .request(Some(self.visitor.request))
-            .reason("sign_out_incomplete")
-            .with("connection", self.connection.id.to_string())
-            .with("status", told(&status.shown()));
+        let event = leave::incomplete(self.visitor, &self.connection).with("status", told(&status.shown()));
         let random = broker.random.clone();
         let written = broker.db.write(async move |tx| audit::record(tx, &random, now, &event).await);
         written.await.map_err(stop)

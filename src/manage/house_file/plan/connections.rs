@@ -7,7 +7,7 @@ use super::Plan;
 use crate::foundation::id::{ConnectionId, OrganizationId};
 use crate::foundation::secret::Secret;
 use crate::keys::connection_secret;
-use crate::manage::connections::{self as room, Checked, NewSecret, Stated};
+use crate::manage::connections::{self as room, Checked, Held, NewSecret, Stated};
 use crate::manage::desk::Change;
 use crate::manage::house_file::change::Field;
 use crate::manage::house_file::fault::Place;
@@ -146,6 +146,7 @@ impl Plan<'_, '_> {
         };
         self.schedule(&after, Some(&before)).await?;
         self.changed("connection", &part.slug.value, fields);
+        self.warn_of_draft(&part.slug.value, &written);
         // The provider must know the new key.
         let secret = match part.state {
             ConnectionState::Active => written.connection.secret,
@@ -156,6 +157,16 @@ impl Plan<'_, '_> {
             self.introduce(&after);
         }
         Ok(Some(id))
+    }
+
+    /// What somebody has drafted before would take back what the file has just said.
+    fn warn_of_draft(&mut self, slug: &str, written: &Held) {
+        let Some(draft) = written.draft.as_ref().filter(|_| !written.undoes.is_empty()) else { return };
+        self.report.warnings.push(format!(
+            "connection {slug}: a draft waits (version {}) that was begun before this, and would undo it if it went live: {}",
+            draft.number,
+            written.undone().join(", ")
+        ));
     }
 
     /// What was live, and shall not be, is compared with what is worked on beside it.

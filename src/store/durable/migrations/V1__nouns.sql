@@ -89,6 +89,8 @@ CREATE TABLE connection_versions (
     secret        BYTEA,
     created_by    TEXT NOT NULL,
     created_at    BIGINT NOT NULL,
+    -- What was live when somebody began to draft it.
+    begun_on      BIGINT,
     activated_at  BIGINT,
     -- The first login by it that succeeded.
     worked_at     BIGINT,
