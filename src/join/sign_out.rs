@@ -145,8 +145,13 @@ pub async fn take_back(tx: &mut Tx<'_>, keep: &Keep, held: &Held) -> Result<usiz
     }
     if !gone.is_empty() {
         let within = held.within.filter();
-        let entered = sign_outs::take_of_application(tx, held.user, held.application, within).await?;
+        let mut entered = sign_outs::take_of_application(tx, held.user, held.application, within).await?;
         let whole = if held.within == Within::Everything { Whole::Yes } else { Whole::No };
+        if held.within == Within::Personal {
+            // A logout token that names no organization ends all that the application has by that session.
+            let left = sign_outs::sessions_entered(tx, held.user, held.application).await?;
+            entered.retain(|one| !left.contains(&one.session));
+        }
         tell(tx, keep, &entered, whole).await?;
     }
     Ok(gone.len())

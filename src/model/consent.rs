@@ -67,16 +67,19 @@ pub struct Told {
     /// What it may do where its tokens are good is part of what an application is.
     pub audiences: Vec<String>,
     pub scopes: Vec<String>,
+    /// When they said yes to the last of it.
+    pub allowed_at: Moment,
 }
 
 impl Told {
-    /// What somebody allows who is asked this, and acts so.
-    pub fn of(application: &Application, asked: &Asked, context: Context) -> Self {
+    /// What somebody allows who is asked this now, and acts so.
+    pub fn of(application: &Application, asked: &Asked, context: Context, now: Moment) -> Self {
         Self {
             organization: context.organization(),
             place: Place::of(asked),
             audiences: application.settings.audiences.clone(),
             scopes: wanted(&asked.scopes, &asked.claims),
+            allowed_at: now,
         }
     }
 
@@ -207,6 +210,7 @@ mod tests {
             place: Place::At(place.into()),
             audiences: texts(audiences),
             scopes: texts(scopes),
+            allowed_at: Moment::from_seconds(1),
         }
     }
 

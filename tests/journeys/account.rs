@@ -227,6 +227,47 @@ async fn m03_another_session_is_ended_as_a_sign_out_there_would() {
 }
 
 #[tokio::test]
+async fn m03_what_is_for_no_organization_is_ended_alone_and_told_once_nothing_else_is_left() {
+    for engine in ENGINES {
+        let ear = Ear::opens().await;
+        let house = Plan { engine, ..told(&ear) }.build().await;
+        let rp1 = Application::rp1(&house);
+        let mut con = Person::new("con@a.test");
+        let of_a = tokens(&mut con, &rp1, "org-a").await;
+        let alone = async |con: &mut Person| {
+            let ask = rp1.asks().with("scope", "openid organization:*").with("login_hint", "con@a.test");
+            ask.redeems(&con.follows(&ask).await).await
+        };
+        let ends = async |con: &mut Person, organization: &str| {
+            let page = looks(&house, con, "/account/applications").await;
+            let mut all = forms(&page, "/end").into_iter();
+            let form = all.find(|form| form.value("organization") == Some(organization));
+            let done =
+                con.browser.submit(&form.unwrap_or_else(|| panic!("{organization}: {}", page.body))).await;
+            assert_eq!(done.location().unwrap().query(), Some("done=application"), "{}", done.body);
+            house.tells().await;
+        };
+        let personal = alone(&mut con).await;
+        ends(&mut con, "none").await;
+        let refused = rp1.refreshes(personal.refresh()).send().await;
+        assert_eq!(refused.json()["error"], json!("invalid_grant"), "{}", refused.body);
+        assert!(
+            ear.heard("rp1").is_empty(),
+            "without an organization it would end what is for the other, too"
+        );
+        let again = rp1.asks().reads_again(&rp1.refreshes(of_a.refresh()).send().await).await;
+        assert_eq!(again.id["org_name"], json!("org-a"));
+        // What is for an organization says so, and what is left is all there was.
+        alone(&mut con).await;
+        ends(&mut con, &house.organization("org-a").await).await;
+        ends(&mut con, "none").await;
+        let told = ear.claims(&house, "rp1").await;
+        let named: Vec<_> = told.iter().map(|told| told.get("org_id").cloned()).collect();
+        assert_eq!(named, [Some(json!(house.organization("org-a").await)), None]);
+    }
+}
+
+#[tokio::test]
 async fn what_was_given_for_offline_access_is_ended_with_its_application_and_not_with_the_session() {
     for engine in ENGINES {
         let offline = Plan::on(engine).with(

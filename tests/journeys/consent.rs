@@ -366,6 +366,46 @@ async fn m07_one_yes_and_another_are_not_a_third() {
 }
 
 #[tokio::test]
+async fn what_was_allowed_for_nobody_but_oneself_is_taken_back_alone_and_each_says_since_when() {
+    for engine in ENGINES {
+        let house = plan(engine).build().await;
+        let rp1 = Application::rp1(&house);
+        let mut con = Person::new("con@a.test");
+        let asks = |scope: &str| rp1.asks().with("scope", scope).with("login_hint", "con@a.test");
+        let of_a = asks("openid organization:org-a");
+        let of_a = of_a.redeems(&allows(&mut con, &of_a, "A Corporation").await).await;
+        house.turn_clock(86_400);
+        let alone = asks("openid organization:*");
+        let arrival = allows(&mut con, &alone, "First App").await;
+        let alone = alone.redeems(&arrival).await;
+        let account = con.browser.get(&format!("{}/account/applications", house.url)).await;
+        for moment in ["2026-06-01 09:00 UTC", "2026-06-02 09:00 UTC"] {
+            assert!(account.body.contains(&format!("Allowed on {moment}")), "{moment}: {}", account.body);
+        }
+        let of_nobody = |end: &str| {
+            let all = account.forms().into_iter().filter(|form| form.action.path().ends_with(end));
+            let of_it: Vec<_> = all.filter(|form| form.value("organization") == Some("none")).collect();
+            let [form] = of_it.as_slice() else { panic!("{end}: {}", account.body) };
+            form.clone()
+        };
+        let (ends, withdraws) = (of_nobody("/end"), of_nobody("/withdraw"));
+        assert_eq!(con.browser.submit(&withdraws).await.status, 303);
+        let refused = rp1.refreshes(alone.refresh()).send().await;
+        assert_eq!(refused.json()["error"], json!("invalid_grant"), "{}", refused.body);
+        let of_a = rp1.asks().reads_again(&rp1.refreshes(of_a.refresh()).send().await).await;
+        assert_eq!(of_a.access["org_name"], json!("org-a"), "the other one stays");
+        let silent = is_led(&mut con, &asks("openid organization:*").with("prompt", "none")).await;
+        assert_eq!(silent.error().0, "consent_required", "{}", silent.told());
+        is_led(&mut con, &asks("openid organization:org-a").with("prompt", "none")).await.code();
+        let before = house.before().await;
+        for again in [&withdraws, &ends] {
+            assert_eq!(con.browser.submit(again).await.status, 404, "what is over is over");
+        }
+        house.refused(&before, "not_found").await;
+    }
+}
+
+#[tokio::test]
 async fn m07_a_family_goes_on_and_switches_as_from_where_it_led() {
     let house = with_another_place(Engine::Sqlite).await;
     let rp1 = Application::rp1(&house);

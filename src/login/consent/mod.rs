@@ -8,7 +8,7 @@ use super::refusal::Refusal;
 use super::{Stop, question};
 use crate::audit;
 use crate::model::application::Application;
-use crate::model::consent::{self, Told};
+use crate::model::consent::{self, Place, Told, wanted};
 use crate::model::login::{Acting, Asked};
 use crate::model::user::User;
 use crate::protocol::oauth::scope;
@@ -60,8 +60,8 @@ fn of_nobody(application: &Application, scope: String) -> Option<String> {
 
 /// Names what a page shows of it, so that nobody says yes to something else.
 pub fn shown(application: &Application, asked: &Asked, acting: &Acting) -> String {
-    let Told { place, audiences, scopes, .. } = Told::of(application, asked, acting.context);
-    let place = place.host().map(str::to_owned).into_iter().collect();
+    let (scopes, audiences) = (wanted(&asked.scopes, &asked.claims), application.settings.audiences.clone());
+    let place = Place::of(asked).host().map(str::to_owned).into_iter().collect();
     let all = [vec![application.display_name.clone()], audiences, place, scopes].map(|some| some.join("\n"));
     question::shown(acting, &all)
 }
@@ -76,7 +76,7 @@ async fn allow(
     let (broker, project) = (visitor.broker(), visitor.project.id);
     let (random, now) = (broker.random.clone(), broker.now());
     let (session, id) = (acting.session, application.id);
-    let (name, told) = (application.display_name.clone(), Told::of(application, asked, acting.context));
+    let (name, told) = (application.display_name.clone(), Told::of(application, asked, acting.context, now));
     let event =
         told.event(application).request(Some(visitor.request)).with("address", visitor.address.to_string());
     let kept = broker

@@ -175,7 +175,7 @@ pub async fn approve(
         tag: visitor.request,
         address: visitor.address.to_string(),
         device,
-        told: asks.then(|| Told::of(application, ready.asked(), ready.context())),
+        told: asks.then(|| Told::of(application, ready.asked(), ready.context(), broker.now())),
         application: application.clone(),
         request: of_code(visitor, ready),
     };

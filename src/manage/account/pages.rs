@@ -109,10 +109,10 @@ pub async fn end_application(
     done(&visitor, &browser, &params, wish).await
 }
 
-/// The `organization` that a form is about, if it says one.
+/// The `organization` that a form is about, if it says one: its id, or `none`, which is nobody's.
 fn within(params: &Params) -> Result<Option<Within>, Refused> {
     match params.get("organization").map_err(|_| Refused::hidden())? {
-        Some("") => Ok(Some(Within::Personal)),
+        Some("none") => Ok(Some(Within::Personal)),
         Some(text) => read(text).map(Within::Organization).map(Some),
         None => Ok(None),
     }
@@ -433,10 +433,11 @@ async fn their_applications(
 async fn own_consents(visitor: &Visitor, here: &Here, one: &Consent) -> Result<Vec<OwnConsent>, Refused> {
     let (broker, mut told) = (visitor.broker(), BTreeMap::<_, Vec<_>>::new());
     for page in &one.allowed.told {
-        told.entry(page.organization).or_default().push(own_told(page));
+        told.entry(page.organization).or_default().push(page);
     }
     let mut rows = Vec::new();
     for (organization, told) in told {
+        let since = told.iter().map(|page| page.allowed_at).max().unwrap_or(one.updated_at);
         let choice = match organization {
             Some(id) => choices::to(&mut &broker.db, &here.user, id, broker.now()).await?,
             None => None,
@@ -445,8 +446,8 @@ async fn own_consents(visitor: &Visitor, here: &Here, one: &Consent) -> Result<V
             name: one.name.clone(),
             value: organization.map(|id| id.to_string()).unwrap_or_default(),
             organization: choice.map(|choice| choice.display_name),
-            told,
-            since: minute(one.since),
+            told: told.into_iter().map(own_told).collect(),
+            since: minute(since),
             withdraw: visitor.path(&format!("/account/applications/{}/withdraw", one.application)),
         });
     }

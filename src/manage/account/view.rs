@@ -118,6 +118,9 @@ pub struct MyTold {
     /// Where else its tokens were good.
     pub audiences: Vec<String>,
     pub scopes: Vec<String>,
+    /// When they said yes to the last of it: RFC 3339 in UTC.
+    #[schemars(extend("format" = "date-time"))]
+    pub allowed_at: String,
 }
 
 impl MyTold {
@@ -127,6 +130,7 @@ impl MyTold {
             leads_to: one.place.host().map(str::to_owned),
             audiences: one.audiences.clone(),
             scopes: one.scopes.clone(),
+            allowed_at: one.allowed_at.rfc3339(),
         }
     }
 }

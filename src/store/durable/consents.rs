@@ -1,6 +1,6 @@
 //! What people have allowed applications of others, one row for each person and application.
 
-use super::engine::{Read, Row, StoreError, Tx, params};
+use super::engine::{Lock, Read, Row, StoreError, Tx, params};
 use super::{json, to_json};
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{ApplicationId, UserId};
@@ -17,6 +17,16 @@ pub async fn allowed(
     db.one(sql, params![user, application]).await?.as_ref().map(read).transpose()
 }
 
+/// As [`allowed`], to be changed: whoever allows or takes back more meanwhile waits.
+async fn locked(
+    tx: &mut Tx<'_>,
+    user: UserId,
+    application: ApplicationId,
+) -> Result<Option<Allowed>, StoreError> {
+    tx.lock(Lock::Exclusive, "users", &user.to_string()).await?;
+    allowed(tx, user, application).await
+}
+
 fn read(row: &Row) -> Result<Allowed, StoreError> {
     Ok(Allowed { name: row.get(0)?, told: json(row, 1)? })
 }
@@ -29,11 +39,10 @@ pub async fn allow(
     (name, more): (&str, &Told),
     now: Moment,
 ) -> Result<(), StoreError> {
-    let all = match allowed(tx, user, application).await? {
+    let all = match locked(tx, user, application).await? {
         Some(before) => before.and(name, more.clone()),
         None => Allowed { name: name.to_owned(), told: vec![more.clone()] },
     };
-    // Of two at once the later one counts: what it does not know of is asked for again.
     tx.execute(
         "INSERT INTO consents (user_id, application_id, name, told, created_at, updated_at)
          VALUES ($1, $2, $3, $4, $5, $5)
@@ -76,7 +85,7 @@ pub async fn withdraw(
     goes: impl Fn(&Told) -> bool,
     now: Moment,
 ) -> Result<bool, StoreError> {
-    let Some(Allowed { told, .. }) = allowed(tx, user, application).await? else { return Ok(false) };
+    let Some(Allowed { told, .. }) = locked(tx, user, application).await? else { return Ok(false) };
     let before = told.len();
     let left: Vec<_> = told.into_iter().filter(|one| !goes(one)).collect();
     if left.is_empty() {

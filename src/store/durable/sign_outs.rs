@@ -172,6 +172,17 @@ pub async fn take_of_application(
     tx.all(sql, params![user, application, within]).await?.iter().map(entered).collect()
 }
 
+/// The sessions by which an application has anything of somebody.
+pub async fn sessions_entered(
+    db: &mut impl Read,
+    user: UserId,
+    application: ApplicationId,
+) -> Result<Vec<SessionId>, StoreError> {
+    let sql =
+        "SELECT DISTINCT session_id FROM session_applications WHERE user_id = $1 AND application_id = $2";
+    db.all(sql, params![user, application]).await?.iter().map(|row| row.get(0)).collect()
+}
+
 fn entered(row: &Row) -> Result<Entered, StoreError> {
     Ok(Entered {
         session: row.get(0)?,

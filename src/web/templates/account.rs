@@ -78,7 +78,7 @@ pub struct ApplicationsPage {
 #[derive(Clone, Debug, Serialize)]
 pub struct OwnConsent {
     pub name: String,
-    /// What is posted as `organization`: its id, or an empty text where it is for none.
+    /// What is posted as `organization`: its id; empty where it is for none, and then `none` is posted.
     pub value: String,
     /// Absent also where they may not act for it now.
     pub organization: Option<String>,
@@ -102,7 +102,7 @@ pub struct OwnTold {
 #[derive(Clone, Debug, Serialize)]
 pub struct OwnApplication {
     pub name: String,
-    /// What is posted as `organization`: its id, or an empty text where it is for none.
+    /// What is posted as `organization`: its id; empty where it is for none, and then `none` is posted.
     pub value: String,
     /// Absent also where they may not act for it now.
     pub organization: Option<String>,
