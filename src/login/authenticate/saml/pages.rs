@@ -539,7 +539,7 @@ impl Said {
     pub fn refused(self, refusal: Refusal) -> Diagnosis {
         let wanted = refusal.wanted();
         let found = match refusal {
-            Refusal::AssertionRefused("subject_kind") => self.naming,
+            Refusal::SubjectKind(_) => self.naming,
             Refusal::AssertionRefused("replayed") | Refusal::SignedOutThere => self.issued,
             _ => self.addresses,
         };

@@ -16,6 +16,7 @@ use crate::foundation::email::Email;
 use crate::foundation::id::{ApplicationId, ConnectionId, FlowId, OrganizationId, TestId};
 use crate::foundation::secret::{Digest, Secret};
 use crate::login::authenticate;
+use crate::login::authenticate::known::{Known, meant};
 use crate::login::authenticate::oidc::returned::Seen;
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, flow};
@@ -27,7 +28,7 @@ use crate::model::login::{Arrived, Asked, Beforehand, Login, Prompt, Proof, Stag
 use crate::model::policy::Policy;
 use crate::store::durable::engine::{Read, StoreError, Tx};
 use crate::store::durable::{
-    connection_tests, connection_versions, connections, domains, identities, organizations, users,
+    connection_tests, connection_versions, connections, domains, organizations, users,
 };
 use crate::store::ephemeral::{EphemeralError, Kind};
 use crate::web::cookies;
@@ -264,8 +265,10 @@ impl Conclusion {
         let project = self.keep.project.id;
         let organization = connection.organization_id;
         let rule = self.domain_rule(tx, organization, proof).await?;
-        let found = identities::find(tx, connection.id, &proof.issuer, &proof.subject).await?;
-        let user = found.map(|identity| identity.user_id);
+        let user = match meant(tx, connection.id, proof).await? {
+            Known::Somebody(identity) => Some(identity.user_id),
+            Known::Otherwise(_) | Known::Nobody => None,
+        };
         let is_disabled = match user {
             Some(user) => {
                 users::by_id(tx, project, user).await?.is_none_or(|user| user.disabled_at.is_some())
@@ -345,7 +348,7 @@ impl Conclusion {
         let failure = self.came.outcome.as_ref().err();
         let reason = refused.map(|refusal| refusal.name().to_owned());
         let reason = reason.or_else(|| failure.map(|failure| failure.reason.clone()));
-        let wanted = refused.map(|refusal| refusal.wanted().to_owned());
+        let wanted = refused.map(|refusal| refusal.wanted().into_owned());
         TestResult {
             ended_at: self.keep.now,
             outcome: if reason.is_none() { TestOutcome::Succeeded } else { TestOutcome::Failed },
