@@ -19,7 +19,7 @@ use crate::login::authenticate;
 use crate::login::authenticate::known::{Known, meant};
 use crate::login::authenticate::oidc::returned::Seen;
 use crate::login::refusal::Refusal;
-use crate::login::{Stop, flow};
+use crate::login::{Stop, doorstep, flow};
 use crate::model::audit_event::{Actor, AuditEvent, Outcome};
 use crate::model::connection::{Connection, VersionState};
 use crate::model::connection_test::{Claims, ConnectionTest, DomainRule, TestOutcome, TestResult, Tester};
@@ -164,6 +164,17 @@ async fn connection(
     (id, version): (ConnectionId, i64),
 ) -> Result<Connection, Stop> {
     as_tried(db, visitor.project.id, (id, version)).await?.ok_or_else(|| Refusal::ConnectionChanged.into())
+}
+
+/// As [`connection`], with what its provider's metadata says now, if what is known of that has run out: as at a sign-in.
+async fn current(visitor: &Visitor, of: (ConnectionId, i64)) -> Result<Connection, Stop> {
+    let broker = visitor.broker();
+    let known = connection(&mut &broker.db, visitor, of).await?;
+    if !doorstep::has_run_out(visitor, &known) {
+        return Ok(known);
+    }
+    broker.saml_metadata.look(known.project_id, known.id).await?;
+    connection(&mut &broker.db, visitor, of).await
 }
 
 async fn as_tried(
