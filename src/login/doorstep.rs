@@ -120,12 +120,16 @@ async fn known_saml(visitor: &Visitor, id: &str) -> Result<Connection, Stop> {
     Ok(found.filter(|found| found.saml().is_some()).ok_or(unknown)?)
 }
 
+/// Whether what is known of its provider's metadata is over.
+pub fn has_run_out(visitor: &Visitor, connection: &Connection) -> bool {
+    let idp = |saml| visitor.broker().saml_keys.idp(saml);
+    connection.saml().is_some_and(|saml| idp(saml).err() == Some(Unusable::Outdated))
+}
+
 /// This connection; as its metadata has it now, if what is known of that has run out.
 pub async fn current(visitor: &Visitor, connection: Connection) -> Result<Connection, Stop> {
     let broker = visitor.broker();
-    let has_run_out =
-        connection.saml().is_some_and(|saml| broker.saml_keys.idp(saml).err() == Some(Unusable::Outdated));
-    if !has_run_out {
+    if !has_run_out(visitor, &connection) {
         return Ok(connection);
     }
     broker.saml_metadata.look(connection.project_id, connection.id).await?;
@@ -134,21 +138,32 @@ pub async fn current(visitor: &Visitor, connection: Connection) -> Result<Connec
     found.filter(Connection::is_active).ok_or(Refusal::ConnectionChanged.into())
 }
 
-/// The connection with the certificates that its provider has by now, if they are others. A provider that has changed
-/// its key says so in its metadata; it is asked at a limited rate.
-async fn with_new_keys(visitor: &Visitor, known: SamlConnection<'_>) -> Result<Option<Connection>, Stop> {
-    let broker = visitor.broker();
+/// Whether a key may have signed that is not known yet. So it is with whatever cannot be opened: whether such a key signed
+/// the inside is not to be told from anything else (threats H12).
+pub fn may_be_by_a_new_key(diagnosis: &Diagnosis) -> bool {
+    diagnosis.is_of(Check::SignatureInvalid) || diagnosis.is_of(Check::Undecryptable)
+}
+
+/// A provider that has changed its key says so in its metadata; it is asked at a limited rate. Whether something may have
+/// come of it.
+pub async fn looked_for_keys(visitor: &Visitor, known: SamlConnection<'_>) -> Result<bool, Stop> {
     // Another visitor's look may have brought the key already.
-    let looked = broker.saml_metadata.look(known.project_id, known.id).await?;
-    if !matches!(looked, Look::Changed | Look::Cooling) {
+    let looked = visitor.broker().saml_metadata.look(known.project_id, known.id).await?;
+    Ok(matches!(looked, Look::Changed | Look::Cooling))
+}
+
+/// Whether the provider has other keys by now: the same would say the same again.
+pub fn has_other_keys(found: &Connection, known: SamlConnection<'_>) -> bool {
+    found.saml().is_some_and(|found| found.saml.idp.certificates != known.saml.idp.certificates)
+}
+
+/// The connection with the certificates that its provider has by now, if they are others.
+async fn with_new_keys(visitor: &Visitor, known: SamlConnection<'_>) -> Result<Option<Connection>, Stop> {
+    if !looked_for_keys(visitor, known).await? {
         return Ok(None);
     }
-    let found = connections::by_id(&mut &broker.db, known.project_id, known.id).await?;
-    // The same keys would say the same again.
-    let is_other = |found: &Connection| {
-        found.saml().is_some_and(|found| found.saml.idp.certificates != known.saml.idp.certificates)
-    };
-    Ok(found.filter(Connection::is_active).filter(is_other))
+    let found = connections::by_id(&mut &visitor.broker().db, known.project_id, known.id).await?;
+    Ok(found.filter(Connection::is_active).filter(|found| has_other_keys(found, known)))
 }
 
 /// What is done with a message.
@@ -211,15 +226,12 @@ impl<'a> Came<'a> {
     }
 
     /// What becomes of it. If a key signed it that is not known, the provider's metadata is looked at, and it is served
-    /// once more: until the signature is found good, nothing has happened. So it is with whatever cannot be opened: whether
-    /// such a key signed the inside is not to be told from anything else (threats H12).
+    /// once more: until the signature is found good, nothing has happened.
     pub async fn served<S: Serves>(&self, by: &S) -> Result<S::Served, Told> {
         let unknown = || stop(Refusal::AssertionRefused("connection"));
         let connection = self.connection.saml().ok_or_else(unknown)?;
         match by.serve(connection).await {
-            Err(Told::Diagnosis(diagnosis))
-                if diagnosis.is_of(Check::SignatureInvalid) || diagnosis.is_of(Check::Undecryptable) =>
-            {
+            Err(Told::Diagnosis(diagnosis)) if may_be_by_a_new_key(&diagnosis) => {
                 match with_new_keys(self.visitor, connection).await.map_err(Told::Stop)? {
                     Some(newer) => by.serve(newer.saml().ok_or_else(unknown)?).await,
                     None => Err(diagnosis.into()),

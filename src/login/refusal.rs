@@ -1,10 +1,13 @@
 //! Every way in which a login can end badly: one table of what the log, the visitor and the application are told.
 
+use std::borrow::Cow;
+
 use http::StatusCode;
 
 use crate::foundation::email::Email;
 use crate::join::auto::WhyNot;
 use crate::join::invited::NotAccepted;
+use crate::model::identity::Naming;
 use crate::protocol::oauth::client_authentication::Unproved;
 use crate::protocol::oauth::error::OAuthError;
 use crate::web::templates::Problem;
@@ -63,6 +66,8 @@ pub enum Refusal {
     LogoutTokenRefused(&'static str),
     EmailDomainNotAllowed,
     EmailInUse,
+    /// Somebody is known by the same text, which is a name of this kind: another one than it is now.
+    SubjectKind(Box<Naming>),
     NotExpected(Box<Newcomer>),
     ConnectionChanged,
     /// The identity provider has ended, since, what its answer tells of.
@@ -159,6 +164,7 @@ impl Refusal {
             Self::BindingUnsupported => "binding_unsupported",
             Self::EmailDomainNotAllowed => "email_domain_not_allowed",
             Self::EmailInUse => "email_in_use_by_other_identity",
+            Self::SubjectKind(_) => "subject_kind",
             Self::NotExpected(_) => "not_expected",
             Self::ConnectionChanged => "connection_changed",
             Self::SignedOutThere => "signed_out_there",
@@ -203,7 +209,7 @@ impl Refusal {
                 !matches!(*why, "nonce_mismatch" | "code_missing" | "connection_mismatch")
             }
             Self::AssertionRefused(why) => !matches!(*why, "replayed" | "connection" | "relay_state"),
-            Self::TokenRefused(_) | Self::EmailDomainNotAllowed => true,
+            Self::TokenRefused(_) | Self::EmailDomainNotAllowed | Self::SubjectKind(_) => true,
             _ => false,
         }
     }
@@ -242,8 +248,15 @@ impl Refusal {
     }
 
     /// What would have been taken instead, for the administrator of the connection whose answer is refused.
-    pub fn wanted(&self) -> &'static str {
-        match self {
+    pub fn wanted(&self) -> Cow<'static, str> {
+        let wanted = match self {
+            Self::SubjectKind(kind) => {
+                return format!(
+                    "{kind}, by which somebody is known; the same person, if an owner says so: \
+                     POST /connections/{{id}}/relink/names"
+                )
+                .into();
+            }
             Self::EmailDomainNotAllowed => {
                 "an address within a domain that is verified now and routed to this connection"
             }
@@ -257,14 +270,11 @@ impl Refusal {
             Self::ConnectionChanged => "the connection as it was when the login began",
             Self::SignedOutThere => "an answer that was issued after the provider signed the person out",
             Self::AssertionRefused("replayed") => "an assertion that was not used before",
-            Self::AssertionRefused("subject_kind") => {
-                "a name of the kind that somebody is known by; if the same text is the same person, an owner says so: \
-                 GET and POST /connections/{id}/relink/names"
-            }
             Self::TooManyRequests => "as many messages as the limit allows; try again in a minute",
             Self::Crowded => "as many logins at once as there is room for",
             _ => "an answer that may sign somebody in",
-        }
+        };
+        wanted.into()
     }
 
     /// What a developer reads of it beside the error of the protocol.
@@ -331,6 +341,7 @@ impl Refusal {
             Self::SignOutRefused(_) => (StatusCode::BAD_REQUEST, P::SignOutRefused),
             Self::EmailDomainNotAllowed => (StatusCode::FORBIDDEN, P::EmailDomainNotAllowed),
             Self::EmailInUse => (StatusCode::CONFLICT, P::EmailInUse),
+            Self::SubjectKind(_) => (StatusCode::FORBIDDEN, P::IdpAnswerInvalid),
             Self::InvitationUnknown => (StatusCode::NOT_FOUND, P::InvitationOver),
             Self::InvitationOver => (StatusCode::GONE, P::InvitationOver),
             Self::InvitationForAnother => (StatusCode::FORBIDDEN, P::InvitationForAnother),
@@ -426,6 +437,7 @@ impl Refusal {
             | Self::BindingUnsupported
             | Self::EmailDomainNotAllowed
             | Self::EmailInUse
+            | Self::SubjectKind(_)
             | Self::NotExpected(_)
             | Self::ConnectionChanged
             | Self::ConnectionInactive

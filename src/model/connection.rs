@@ -102,7 +102,7 @@ impl Upstream {
     /// Whether its people go on being called what they were called by this. Where another format is asked for, or none any
     /// more, nobody knows that but of who came under it.
     pub fn names_by(&self, naming: &Naming) -> bool {
-        match (self, naming) {
+        match (self, naming.kind()) {
             (Self::Oidc(_), Naming::Sub) => true,
             (Self::Saml(saml), Naming::Attribute(name)) => saml.subject == Subject::Attribute(name.clone()),
             (Self::Saml(saml), Naming::NameId { asked, format }) => {

@@ -9,6 +9,7 @@ use crate::foundation::clock::Moment;
 use crate::foundation::id::{ConnectionId, IdentityId, UserId};
 use crate::model::connection::NameIdFormat;
 use crate::model::user::Told;
+use crate::protocol::saml::assertion;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
@@ -28,6 +29,7 @@ impl fmt::Display for Naming {
             Self::Sub => f.write_str("a sub"),
             Self::NameId { format, .. } => write!(f, "a NameID of the format {format}"),
             Self::Attribute(name) => write!(f, "the attribute {name}"),
+            Self::AsAddress(kind) => kind.fmt(f),
         }
     }
 }
@@ -63,15 +65,19 @@ pub enum Naming {
     NameId { asked: Option<NameIdFormat>, format: String },
     /// A SAML attribute.
     Attribute(String),
+    /// A name of another kind, where an owner has said so of what was known as an address: in which case it is written is
+    /// not known until somebody comes under it.
+    AsAddress(Box<Naming>),
 }
 
 impl Naming {
     /// Whether who is called so now is who was called the same by what is known. Whoever asks for one format has chosen it
     /// for all people, in the place of what the provider sent until then.
     pub fn means_like(&self, known: &Self) -> bool {
-        match self {
+        let known = known.kind();
+        match self.kind() {
             _ if *known == Self::Sub => true,
-            Self::Sub | Self::Attribute(_) => self == known,
+            own @ (Self::Sub | Self::Attribute(_) | Self::AsAddress(_)) => own == known,
             Self::NameId { asked, format } => {
                 let is_asked = asked.is_some_and(|asked| asked != NameIdFormat::Unspecified);
                 matches!(known, Self::NameId { format: known, .. } if is_asked || known == format)
@@ -81,9 +87,39 @@ impl Naming {
 
     /// Whether both are of one kind, whatever was asked for.
     pub fn is_kind_of(&self, other: &Self) -> bool {
-        match (self, other) {
+        match (self.kind(), other.kind()) {
             (Self::NameId { format: own, .. }, Self::NameId { format, .. }) => own == format,
             (own, other) => own == other,
+        }
+    }
+
+    /// The kind of names, however they are written.
+    pub fn kind(&self) -> &Self {
+        match self {
+            Self::AsAddress(kind) => kind,
+            kind => kind,
+        }
+    }
+
+    /// How a name of this kind is kept that a provider has written so.
+    pub fn kept(&self, written: &str) -> String {
+        match self {
+            Self::NameId { format, .. } => assertion::lasting(written, Some(format)),
+            Self::AsAddress(_) => assertion::lasting(written, Some(NameIdFormat::EmailAddress.uri())),
+            Self::Sub | Self::Attribute(_) => written.to_owned(),
+        }
+    }
+
+    /// What names become that were of this kind and are of another one from now on.
+    pub fn turned_into(&self, other: &Self) -> Self {
+        let is_address = |naming: &Self| match naming {
+            Self::NameId { format, .. } => format == NameIdFormat::EmailAddress.uri(),
+            Self::AsAddress(_) => true,
+            Self::Sub | Self::Attribute(_) => false,
+        };
+        match is_address(self) && !is_address(other) {
+            true => Self::AsAddress(Box::new(other.clone())),
+            false => other.clone(),
         }
     }
 }

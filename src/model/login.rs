@@ -359,6 +359,17 @@ pub struct Proof {
     pub left_out: Vec<String>,
 }
 
+impl Proof {
+    /// What the provider calls the person, as it has written it.
+    pub fn written(&self) -> &str {
+        let name = self.upstream_session.as_ref().and_then(|session| session.name.as_ref());
+        match self.naming {
+            Naming::NameId { .. } => name.map_or(self.subject.as_str(), |name| name.value.as_str()),
+            _ => &self.subject,
+        }
+    }
+}
+
 /// A proof that waits for the browser which brought the answer. The proof is had only by saying what it is to answer:
 /// a ticket opens the one door that it was given for (threats H09).
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -140,6 +140,11 @@ pub fn files(scene: &Scene) -> Vec<Forgery> {
             "signature_invalid",
         ),
         Forgery::new(
+            "an elliptic method of a longer digest by an RSA key",
+            crafted(scene, method(&format!("{MORE}ecdsa-sha512")), by(signer)),
+            "signature_invalid",
+        ),
+        Forgery::new(
             "an elliptic signature of zeros",
             crafted(scene, method(&format!("{MORE}ecdsa-sha256")), |_| vec![0; 64]),
             "signature_invalid",
@@ -156,7 +161,7 @@ pub fn files(scene: &Scene) -> Vec<Forgery> {
         format!("{MORE}rsa-ripemd160"),
         format!("{MORE}rsa-sha224"),
         format!("{MORE}ecdsa-sha1"),
-        format!("{MORE}ecdsa-sha512"),
+        format!("{MORE}ecdsa-sha224"),
         format!("{MORE}hmac-sha512"),
         "http://www.w3.org/2009/xmldsig11#dsa-sha256".into(),
         "http://www.w3.org/2007/05/xmldsig-more#sha1-rsa-MGF1".into(),

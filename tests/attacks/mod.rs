@@ -79,6 +79,7 @@ mod m10_floods;
 mod m10_m11_requests;
 mod m13_dns;
 mod m15_readings;
+mod m15_trials;
 mod m16_cors;
 mod m16_m25_answers;
 mod m17_recent_sign_ins;

@@ -9,7 +9,7 @@ use crate::house::api::Api;
 use crate::house::application::{Application, Arrival, Person};
 use crate::house::broker::{Engine, House, Plan};
 use crate::house::lying_idp::Says;
-use crate::house::lying_saml_idp::{LyingSamlIdp, Says as SamlSays, posts};
+use crate::house::lying_saml_idp::{LyingSamlIdp, Says as SamlSays, Signer, posts};
 
 const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
 
@@ -467,4 +467,31 @@ async fn h04_nobody_but_the_operator_brings_people_into_further_organizations_ag
     assert_eq!((refused.status.as_u16(), &refused.json()["code"]), (403, &json!("operator_required")));
     house.refused(&before, "operator_required").await;
     assert_eq!(Api::operator(&house).await.post(&path, further).await.status, 200);
+}
+
+/// Whoever is believed from now on may sign everybody in: owners hear of it, also where the operator's file says so.
+#[tokio::test]
+async fn c02_owners_are_told_of_a_file_that_changes_whom_a_connection_believes() {
+    for engine in ENGINES {
+        let plan = Plan { engine, ..Plan::default() };
+        let idp = LyingSamlIdp::new("cb", plan.clock.clone());
+        let (old, next) = (idp.signer.certificate.base64(), Signer::new("next", idp.now()));
+        let next = next.certificate.base64();
+        let (one, both) = (format!("[\"{old}\"]"), format!("[\"{old}\", \"{next}\", \"{old}\"]"));
+        let keys = format!(
+            "idp_entity_id = \"{}\"\nidp_post_url = \"https://idp-cb.test/sso\"\nidp_x509_certificate = {one}\n",
+            idp.entity_id
+        );
+        let mut plan = plan.with_saml_keys("cb", &keys);
+        plan.saml.insert("cb".to_owned(), idp);
+        let house = plan.build().await;
+        comes_by_saml(&house, "bob@b.test").await.code();
+        assert_eq!(told(&house, "connection_activated").await, None);
+        house.provision(&house.file.replacen(&one, &both, 1)).await;
+        assert_eq!(told(&house, "connection_activated").await.as_deref(), Some("bob@b.test"), "its owner");
+        // Each once, in whatever order they are said.
+        let path = format!("/connections/{}", house.connection("cb").await);
+        let view = Api::operator(&house).await.get(&path).await.json();
+        assert_eq!(view["idp"]["certificates"].as_array().unwrap().len(), 2, "{view}");
+    }
 }

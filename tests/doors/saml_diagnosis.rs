@@ -7,11 +7,13 @@ use std::time::Duration;
 use behalf::broker::Broker;
 use behalf::config::Config;
 use behalf::foundation::clock::{Clock, Moment};
-use behalf::foundation::id::RequestId;
+use behalf::foundation::id::{IdentityId, RequestId, UserId};
 use behalf::foundation::random::Random;
 use behalf::login::diagnosis::Diagnosis;
 use behalf::model::audit_event::{AuditEvent, Outcome};
 use behalf::model::connection::{Connection, SpAddresses};
+use behalf::model::identity::{Identity, IdentityFacts, Naming};
+use behalf::model::user::{Profile, User};
 use behalf::protocol::saml::assertion::{Attribute, NameId};
 use behalf::protocol::saml::binding::post;
 use behalf::protocol::saml::encryption::{Cipher, Oaep};
@@ -22,7 +24,7 @@ use behalf::protocol::saml::names::{authn_context, name_id};
 use behalf::protocol::saml::refused::{Check, Refused};
 use behalf::protocol::saml::response::{AssertionDraft, Draft, Encrypt, Sign};
 use behalf::protocol::saml::status::Status;
-use behalf::store::durable::{audit_events, connections, projects};
+use behalf::store::durable::{audit_events, connections, identities, projects, users};
 
 use super::provisioning::{self, ENGINES, behalf, text};
 
@@ -249,6 +251,75 @@ async fn h12_m09_an_operator_is_told_what_is_wrong_inside_an_encrypted_answer() 
             assert!(told.contains(part), "{part}:\n{told}");
         }
         assert!(!told.contains("ann@"), "{told}");
+        assert_eq!(house.rows().await, before, "nothing is changed");
+    }
+}
+
+/// The database tells whom the name means: what a sign-in would be refused for is not called fine.
+#[tokio::test]
+async fn h10_m09_a_captured_answer_is_held_against_who_is_known() {
+    let house = House::build();
+    let connection = house.connection().await;
+    let own = SpAddresses::of("http://127.0.0.1:8080", connection.id);
+    house.write("answer", &house.response(&own, &own.entity_id));
+    let fine = house.run(&["saml", "inspect", "answer", "--connection", "p"]);
+    assert!(fine.status.success() && text(&fine).contains("✓ it would be taken"), "{}", text(&fine));
+    let left = "not tried here: the rule of the connection's domains, whether it was used before";
+    assert!(text(&fine).contains(left), "{}", text(&fine));
+    // Somebody is known by the same text, of another kind.
+    let (project, format) = (connection.project_id, name_id::UNSPECIFIED.to_owned());
+    let user = User {
+        id: UserId::from_u128(30),
+        project_id: project,
+        email: None,
+        email_verified_at: None,
+        profile: Profile::default(),
+        created_at: NOW,
+        updated_at: NOW,
+        disabled_at: None,
+    };
+    let identity = Identity {
+        id: IdentityId::from_u128(40),
+        user_id: user.id,
+        connection_id: connection.id,
+        issuer: IDP.to_owned(),
+        subject: "ann@a.test".to_owned(),
+        naming: Naming::NameId { asked: None, format },
+        last_login_at: NOW,
+    };
+    let broker = house.broker(Clock::System).await;
+    let written = broker.db.write(async move |tx| {
+        users::insert(tx, &user, None).await?;
+        identities::insert(tx, project, &identity, None, &IdentityFacts::default()).await
+    });
+    written.await.unwrap();
+    let of_no_kind = "UPDATE identities SET naming = '\"sub\"'";
+    let cases: [(&[&'static str], &str, [&str; 2]); 2] = [
+        (
+            &[],
+            "subject_kind",
+            [
+                "a NameID of the format urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified, by which",
+                "a NameID of the format urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress",
+            ],
+        ),
+        (
+            &["UPDATE users SET disabled_at = 1", of_no_kind],
+            "user_disabled",
+            ["somebody whose user is not disabled", "somebody at a.test"],
+        ),
+    ];
+    for (changes, check, parts) in cases {
+        for sql in changes.iter().copied() {
+            broker.db.write(async move |tx| tx.execute(sql, &[]).await).await.unwrap();
+        }
+        let before = house.rows().await;
+        let told = text(&house.run(&["saml", "inspect", "answer", "--connection", "p"]));
+        assert!(told.contains(&format!("✗ refused by the check {check}")), "{told}");
+        assert!(!told.contains("✓ it would be taken"), "{told}");
+        for part in parts {
+            assert!(told.contains(part), "{part}:\n{told}");
+        }
         assert_eq!(house.rows().await, before, "nothing is changed");
     }
 }

@@ -9,6 +9,7 @@ use behalf::protocol::saml::keys::{KeyKind, SigningKey};
 use behalf::protocol::saml::names::status;
 use behalf::protocol::saml::signature::{SignatureMethod, sign_enveloped, verify_enveloped};
 use behalf::protocol::saml::xml::{Document, Limits};
+use data_encoding::BASE64;
 use serde_json::{Value, json};
 use url::Url;
 
@@ -382,6 +383,36 @@ async fn everybody_verifies_what_we_sign() {
             if matches!(method, SignatureMethod::RsaSha256 | SignatureMethod::RsaSha512) {
                 let told = node.verified(xml, id, &[&pem]).await;
                 assert_eq!(told.is_some(), is_good, "node-saml, {method:?}");
+            }
+        }
+    }
+}
+
+/// OpenSAML's default is SHA-256 with whatever curve.
+#[test]
+fn h16_we_verify_what_xmlsec1_signs_on_a_curve_by_any_digest() {
+    let text = r#"<p:Response xmlns:p="urn:oasis:names:tc:SAML:2.0:protocol" ID="_e">said</p:Response>"#;
+    for kind in [KeyKind::P256, KeyKind::P384] {
+        let (key, other) = (SigningKey::generate(kind).unwrap(), SigningKey::generate(kind).unwrap());
+        let encoded = BASE64.encode(&key.to_pkcs8().unwrap());
+        let lines: Vec<_> = encoded.as_bytes().chunks(64).map(|line| str::from_utf8(line).unwrap()).collect();
+        let pem = format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", lines.join("\n"));
+        let ours = sign_enveloped(text, "_e", &key, None).unwrap();
+        let (head, rest) = ours.split_once("<ds:SignatureValue>").unwrap();
+        let (_, tail) = rest.split_once("</ds:Signature>").unwrap();
+        for method in
+            [SignatureMethod::EcdsaSha256, SignatureMethod::EcdsaSha384, SignatureMethod::EcdsaSha512]
+        {
+            let template = format!("{head}<ds:SignatureValue/><ds:KeyInfo/></ds:Signature>{tail}")
+                .replace(key.method().uri(), method.uri());
+            let signed = xmlsec::sign(&template, "_e", &pem).unwrap();
+            let changed = signed.replace("said", "meant");
+            for (xml, key, is_good) in
+                [(&signed, &key, true), (&changed, &key, false), (&signed, &other, false)]
+            {
+                let document = Document::parse(xml.as_bytes(), &Limits::MESSAGE).unwrap();
+                let verified = verify_enveloped(document.root(), &[key.verifying_key().clone()]);
+                assert_eq!(verified.is_ok(), is_good, "{kind:?}, {method:?}: {verified:?}");
             }
         }
     }

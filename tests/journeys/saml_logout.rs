@@ -107,12 +107,45 @@ async fn a_logout_request_is_used_up_only_together_with_what_it_asks_for() {
     house.refused(&before, "replayed").await;
 }
 
+const BYE: &str = "https://rp1.test/bye";
+
+/// Where an application has people sent back to.
+fn with_a_way_back() -> Plan {
+    let registered = "redirect_uris = [\"https://rp1.test/callback\"]\n";
+    let more = format!("{registered}post_logout_redirect_uris = [\"{BYE}\"]\n");
+    plan("").with(registered, &more)
+}
+
+/// Bob signs in, and out at the application: his browser, and what the provider is asked.
+async fn signs_out(house: &House) -> (Visitor, String) {
+    let (ask, mut bob) = (Application::rp1(house).asks(), Person::new("bob@b.test"));
+    let code_of_bob = bob.signs_in_by(house, "cb", &ask, &Says::that("bob@b.test")).await.code();
+    let hint = ask.redemption(&code_of_bob).send().await.json()["id_token"].as_str().unwrap().to_owned();
+    let query = [("id_token_hint", hint.as_str()), ("post_logout_redirect_uri", BYE), ("state", "s")];
+    let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
+    let away = bob.browser.get(&format!("{}/logout?{query}", house.url)).await;
+    let form = away.form_with("SAMLRequest");
+    let asked = String::from_utf8(post::decode(form.value("SAMLRequest").unwrap()).unwrap()).unwrap();
+    (bob.browser, asked)
+}
+
+/// How the provider says that it went, before it is signed, with its id.
+fn answers_it(house: &House, slo: &str, request: &str, status: &Status) -> (String, String) {
+    let id = new_id();
+    let draft = ResponseDraft {
+        id: &id,
+        issuer: &house.saml("cb").entity_id,
+        destination: slo,
+        in_response_to: request,
+        status,
+    };
+    let xml = draft.write(house.clock.now()).unwrap();
+    (id, xml)
+}
+
 #[tokio::test]
 async fn m03_an_upstream_sign_out_that_is_incomplete_is_told_before_anybody_goes_on() {
-    let registered = "redirect_uris = [\"https://rp1.test/callback\"]\n";
-    let back = "https://rp1.test/bye";
-    let more = format!("{registered}post_logout_redirect_uris = [\"{back}\"]\n");
-    let house = plan("").with(registered, &more).build().await;
+    let house = with_a_way_back().build().await;
     let slo = slo(&house).await;
     for (code, within, complete) in [
         (status::SUCCESS, None, true),
@@ -120,26 +153,11 @@ async fn m03_an_upstream_sign_out_that_is_incomplete_is_told_before_anybody_goes
         (status::RESPONDER, Some(status::PARTIAL_LOGOUT), false),
         (status::REQUESTER, None, false),
     ] {
-        let (ask, mut bob) = (Application::rp1(&house).asks(), Person::new("bob@b.test"));
-        let code_of_bob = bob.signs_in_by(&house, "cb", &ask, &Says::that("bob@b.test")).await.code();
-        let hint = ask.redemption(&code_of_bob).send().await.json()["id_token"].as_str().unwrap().to_owned();
-        let query = [("id_token_hint", hint.as_str()), ("post_logout_redirect_uri", back), ("state", "s")];
-        let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
-        let away = bob.browser.get(&format!("{}/logout?{query}", house.url)).await;
-        let form = away.form_with("SAMLRequest");
-        let asked = String::from_utf8(post::decode(form.value("SAMLRequest").unwrap()).unwrap()).unwrap();
-        let id = new_id();
-        let draft = ResponseDraft {
-            id: &id,
-            issuer: &house.saml("cb").entity_id,
-            destination: &slo,
-            in_response_to: value(&asked, "ID"),
-            status: &Status::new(code, within),
-        };
-        let xml = draft.write(house.clock.now()).unwrap();
+        let (mut browser, asked) = signs_out(&house).await;
+        let (id, xml) = answers_it(&house, &slo, value(&asked, "ID"), &Status::new(code, within));
         let xml = sign_enveloped(&xml, &id, &house.saml("cb").signer.key, None).unwrap();
         let incomplete = house.events_of("logout.incomplete").await;
-        let answer = bob.browser.post_form(&slo, &[("SAMLResponse", &BASE64.encode(xml.as_bytes()))]).await;
+        let answer = browser.post_form(&slo, &[("SAMLResponse", &BASE64.encode(xml.as_bytes()))]).await;
         let told = house.events_of("logout.incomplete").await - incomplete;
         if complete {
             assert_eq!(
@@ -155,6 +173,47 @@ async fn m03_an_upstream_sign_out_that_is_incomplete_is_told_before_anybody_goes
         }
         assert_eq!(alive(&house).await, 0);
     }
+}
+
+/// Entra ID signs no answer to a sign-out. It proves nothing, and the person is not stopped by it.
+#[tokio::test]
+async fn m03_an_answer_to_a_sign_out_that_nobody_signed_proves_nothing_and_stops_nobody() {
+    let house = with_a_way_back().build().await;
+    let slo = slo(&house).await;
+    let (mut browser, asked) = signs_out(&house).await;
+    let (id, xml) = answers_it(&house, &slo, value(&asked, "ID"), &Status::success());
+    let signer = &house.saml("cb").signer;
+    let by_redirect = redirect_url(&slo, Carried::Response, &xml, None, &signer.key).unwrap();
+    let (unsigned, _) = by_redirect.as_str().split_once("&SigAlg=").unwrap();
+    for by_post in [true, false] {
+        let before = house.before().await;
+        let answer = match by_post {
+            true => browser.post_form(&slo, &[("SAMLResponse", &BASE64.encode(xml.as_bytes()))]).await,
+            false => browser.get(unsigned).await,
+        };
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        assert!(answer.body.contains("You may still be signed in at"), "{}", answer.body);
+        assert!(answer.body.contains("https://rp1.test/bye?state=s"), "{}", answer.body);
+        house.refused(&before, "signature_missing").await;
+    }
+    // Nobody else's word is taken for the provider's, and none that answers nothing of ours.
+    let stranger = Signer::new("stranger", house.clock.now());
+    let (other_id, other) = answers_it(&house, &slo, &new_id(), &Status::success());
+    for (answer, reason) in [
+        (sign_enveloped(&xml, &id, &stranger.key, None).unwrap(), "signature_invalid"),
+        (other.clone(), "in_response_to"),
+        (sign_enveloped(&other, &other_id, &signer.key, None).unwrap(), "in_response_to"),
+    ] {
+        let before = house.before().await;
+        let page = browser.post_form(&slo, &[("SAMLResponse", &BASE64.encode(answer.as_bytes()))]).await;
+        assert_eq!(page.status, 403, "{reason}: {}", page.body);
+        assert!(!page.body.contains("rp1.test/bye"), "{}", page.body);
+        house.refused(&before, reason).await;
+    }
+    // Nothing was used up by it.
+    let signed = sign_enveloped(&xml, &id, &signer.key, None).unwrap();
+    let answer = browser.post_form(&slo, &[("SAMLResponse", &BASE64.encode(signed.as_bytes()))]).await;
+    assert_eq!(answer.header("location"), Some("https://rp1.test/bye?state=s"), "{}", answer.body);
 }
 
 async fn a_proof_that_waits_ends(engine: Engine) {

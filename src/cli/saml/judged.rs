@@ -11,9 +11,13 @@ use super::explained::{self, Kind, leaf};
 use super::report::Report;
 use super::signatures::{brought_keys, certificate_line};
 use crate::broker::Broker;
+use crate::foundation::id::RequestId;
 use crate::keys::saml_keyring::{Certified, SpKeys};
+use crate::login::authenticate;
 use crate::login::authenticate::saml::answered;
+use crate::login::refusal::Refusal;
 use crate::model::connection::{Connection, IdpInitiated, SamlConnection, SpAddresses, UsableIdp};
+use crate::model::login::Proof;
 use crate::model::project::Project;
 use crate::protocol::saml::assertion::Assertion;
 use crate::protocol::saml::binding::RedirectMessage;
@@ -164,13 +168,14 @@ pub async fn by_connection(
             return Ok(false);
         }
     };
-    let held = Held { broker, connection, own, idp };
+    let held = Held { broker, project, connection, own, idp };
     let taken = held.judge(captured, report).await?;
     Ok(taken && Connection::is_active(&found))
 }
 
 struct Held<'a> {
     broker: &'a Broker,
+    project: &'a Project,
     connection: SamlConnection<'a>,
     own: SpAddresses,
     idp: UsableIdp,
@@ -223,6 +228,15 @@ impl Held<'_> {
                 .wrong("nobody asked for it (no InResponseTo), and idp_initiated is off at this connection");
             return Ok(false);
         }
+        if let Some(refusal) = self.speaks_against(&proof).await? {
+            let found = match (&refusal, &proof.email) {
+                (Refusal::SubjectKind(_), _) => proof.naming.to_string(),
+                (_, Some(email)) => format!("somebody at {}", email.domain()),
+                (_, None) => "somebody without an email address".to_owned(),
+            };
+            told(refusal.name(), &refusal.wanted(), &found, report);
+            return Ok(false);
+        }
         taken(assertion.get(), report);
         let claims: Vec<_> = proof.profile.claims.keys().map(String::as_str).collect();
         report.line_if("  further claims", Some(claims.join(", ")).filter(|claims| !claims.is_empty()));
@@ -230,6 +244,14 @@ impl Held<'_> {
             report.warn(format!("left out: {line}"));
         }
         Ok(true)
+    }
+
+    /// Why whom it names would not come in, as far as their user and their place tell it: a sign-in is made, and taken back
+    /// whole.
+    async fn speaks_against(&self, proof: &Proof) -> Result<Option<Refusal>, Error> {
+        let request = RequestId::new(&self.broker.random, self.broker.now());
+        let who = (self.connection.connection, proof);
+        Ok(authenticate::rehearsed(self.broker, self.project, request, who).await?)
     }
 
     fn read(
@@ -372,5 +394,8 @@ fn taken(assertion: &Assertion, report: &mut Report) {
     report.line_if("  person", name.map(|name| report.personal(&name.value)));
     report.line("  attributes", assertion.attributes.len());
     report.line("  remembered until", report.moment(&assertion.not_on_or_after.rfc3339()));
-    report.warn("not tried here: the rule of the connection's domains, and membership, which decide then");
+    report.warn(
+        "not tried here: the rule of the connection's domains, whether it was used before, and whether the provider has \
+         signed the person out since, which decide then",
+    );
 }

@@ -50,7 +50,7 @@ fn judge(parent: Element<'_>, brought: &[Result<Certificate, String>], report: &
         Err(SignatureError::NoKeys) => {
             report.warn("brings no usable certificate along: only a connection's can tell who signed");
         }
-        Err(SignatureError::Signature) => {
+        Err(SignatureError::Signature | SignatureError::Method { .. }) => {
             report.wrong("does not verify by the certificate that it brings along")
         }
         // Told above.

@@ -1,6 +1,7 @@
 //! Somebody we trust says who they are. What an identity provider proved becomes a session here, in one
 //! transaction: the domain rule, the identity, the first login's user and memberships.
 
+mod known;
 pub mod oidc;
 pub mod pages;
 pub mod saml;
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use self::known::{Known, meant};
 use super::Stop;
 use super::departure::Departure;
 use super::doorstep;
@@ -423,20 +425,19 @@ impl SignIn {
         }
     }
 
-    /// Found by `(connection, issuer, subject)` and by nothing else (invariant 1), or made.
+    /// Found by their name, and by nothing else (invariant 1), or made.
     async fn user(
         &self,
         tx: &mut Tx<'_>,
         connection: &Connection,
         claimed: Claimed,
     ) -> Result<(UserId, IdentityId, Option<WhyNot>), Undone> {
-        let (issuer, subject) = (&self.found.proof.issuer, &self.found.proof.subject);
-        match identities::find(tx, connection.id, issuer, subject).await? {
-            Some(identity) => {
+        match meant(tx, connection.id, &self.found.proof).await? {
+            Known::Somebody(identity) => {
                 let found = users::by_id(tx, self.keep.project.id, identity.user_id).await?;
                 let user = found.filter(|user| user.disabled_at.is_none()).ok_or(Refusal::UserDisabled)?;
-                if !self.found.proof.naming.means_like(&identity.naming) {
-                    return Err(Refusal::AssertionRefused("subject_kind").into());
+                if identity.subject != self.found.proof.subject {
+                    identities::respell(tx, identity.id, &self.found.proof.subject).await?;
                 }
                 self.refresh(tx, connection, user, &identity, claimed).await?;
                 self.invited(tx, identity.user_id).await?;
@@ -444,7 +445,8 @@ impl SignIn {
                 let (_, why) = self.auto_join(tx, connection, identity.user_id, claimed).await?;
                 Ok((identity.user_id, identity.id, why))
             }
-            None => self.first_login(tx, connection, claimed).await,
+            Known::Otherwise(kind) => Err(Refusal::SubjectKind(Box::new(kind)).into()),
+            Known::Nobody => self.first_login(tx, connection, claimed).await,
         }
     }
 

@@ -206,6 +206,7 @@ fn is_about_the_person(refusal: &Refusal) -> bool {
             | Refusal::ConnectionNotOffered
             | Refusal::EmailDomainNotAllowed
             | Refusal::EmailInUse
+            | Refusal::SubjectKind(_)
             | Refusal::NotExpected(_)
             | Refusal::UserDisabled
             | Refusal::ConnectionChanged

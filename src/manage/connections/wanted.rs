@@ -203,6 +203,12 @@ pub fn certificate(text: &str) -> Result<String, String> {
     Ok(read.base64())
 }
 
+/// Each once, in the order in which they were said.
+pub fn keep_once(texts: &mut Vec<String>) {
+    let mut seen = BTreeSet::new();
+    texts.retain(|text| seen.insert(text.clone()));
+}
+
 /// A key that was brought.
 pub fn own_key(pem: &Secret, purpose: Purpose) -> Result<VerifyingKey, &'static str> {
     let fits = purpose == Purpose::Signing || brought::decrypting_key(pem).is_some();

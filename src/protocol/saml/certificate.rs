@@ -222,7 +222,7 @@ impl Signer {
                     SignatureMethod::EcdsaSha256 => {
                         EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &der).map(Self::P256)
                     }
-                    SignatureMethod::EcdsaSha384 => {
+                    SignatureMethod::EcdsaSha384 | SignatureMethod::EcdsaSha512 => {
                         EcdsaKeyPair::from_pkcs8(&ECDSA_P384_SHA384_ASN1_SIGNING, &der).map(Self::P384)
                     }
                     SignatureMethod::RsaSha256 | SignatureMethod::RsaSha384 | SignatureMethod::RsaSha512 => {

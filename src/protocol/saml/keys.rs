@@ -10,10 +10,11 @@ use aws_lc_rs::rsa::{
     PublicEncryptingKey,
 };
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED,
-    ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, KeyPair, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256,
-    RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384,
-    RSA_PKCS1_SHA512, RsaEncoding, RsaKeyPair, VerificationAlgorithm,
+    ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P256_SHA384_ASN1, ECDSA_P256_SHA512_ASN1,
+    ECDSA_P384_SHA256_ASN1, ECDSA_P384_SHA384_FIXED, ECDSA_P384_SHA384_FIXED_SIGNING, ECDSA_P384_SHA512_ASN1,
+    EcdsaKeyPair, KeyPair, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384,
+    RSA_PKCS1_2048_8192_SHA512, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RsaEncoding,
+    RsaKeyPair, VerificationAlgorithm,
 };
 use x509_parser::der_parser::Oid;
 use x509_parser::oid_registry::{
@@ -99,8 +100,18 @@ impl VerifyingKey {
     /// takes it anew. An ECDSA signature is `r ‖ s` (RFC 9231, section 2.3.6). Never for a method that is not of this
     /// kind of key, nor for a digest that is not of this method.
     pub fn verify(&self, method: SignatureMethod, digest: &Hash, signature: &[u8]) -> bool {
-        let key = self.parsed.iter().find(|(own, _)| *own == method);
-        key.is_some_and(|(_, key)| key.verify_digest_sig(digest, signature).is_ok())
+        let Some((_, key)) = self.parsed.iter().find(|(own, _)| *own == method) else { return false };
+        match self.kind.bytes_in_asn1(method) {
+            Some(bytes) => {
+                as_asn1(signature, bytes).is_some_and(|asn1| key.verify_digest_sig(digest, &asn1).is_ok())
+            }
+            None => key.verify_digest_sig(digest, signature).is_ok(),
+        }
+    }
+
+    /// Whether keys of this kind sign by it.
+    pub fn signs_by(&self, method: SignatureMethod) -> bool {
+        self.parsed.iter().any(|(own, _)| *own == method)
     }
 
     /// The DER SubjectPublicKeyInfo that it was read from.
@@ -159,10 +170,50 @@ impl PublicKind {
                 (SignatureMethod::RsaSha384, &RSA_PKCS1_2048_8192_SHA384),
                 (SignatureMethod::RsaSha512, &RSA_PKCS1_2048_8192_SHA512),
             ],
-            Self::P256 => vec![(SignatureMethod::EcdsaSha256, &ECDSA_P256_SHA256_FIXED)],
-            Self::P384 => vec![(SignatureMethod::EcdsaSha384, &ECDSA_P384_SHA384_FIXED)],
+            Self::P256 => vec![
+                (SignatureMethod::EcdsaSha256, &ECDSA_P256_SHA256_FIXED),
+                (SignatureMethod::EcdsaSha384, &ECDSA_P256_SHA384_ASN1),
+                (SignatureMethod::EcdsaSha512, &ECDSA_P256_SHA512_ASN1),
+            ],
+            Self::P384 => vec![
+                (SignatureMethod::EcdsaSha256, &ECDSA_P384_SHA256_ASN1),
+                (SignatureMethod::EcdsaSha384, &ECDSA_P384_SHA384_FIXED),
+                (SignatureMethod::EcdsaSha512, &ECDSA_P384_SHA512_ASN1),
+            ],
         }
     }
+
+    /// The bytes of a number of this curve, where the library takes the two of a signature as ASN.1 alone: XML Signature
+    /// binds no digest to a curve, and the library each to its own.
+    fn bytes_in_asn1(self, method: SignatureMethod) -> Option<usize> {
+        match (self, method) {
+            (Self::P256, SignatureMethod::EcdsaSha384 | SignatureMethod::EcdsaSha512) => Some(32),
+            (Self::P384, SignatureMethod::EcdsaSha256 | SignatureMethod::EcdsaSha512) => Some(48),
+            _ => None,
+        }
+    }
+}
+
+/// `r ‖ s` of exactly this length as the Ecdsa-Sig-Value of RFC 3279, section 2.2.3. Of 48 bytes at most each, so every
+/// length takes one byte.
+fn as_asn1(signature: &[u8], bytes: usize) -> Option<Vec<u8>> {
+    const SEQUENCE: u8 = 0x30;
+    const INTEGER: u8 = 0x02;
+    if signature.len() != 2 * bytes {
+        return None;
+    }
+    let mut numbers = Vec::new();
+    for number in signature.chunks_exact(bytes) {
+        let first = number.iter().position(|byte| *byte != 0)?;
+        let number = number.get(first..)?;
+        let sign = number.first().is_some_and(|byte| byte & 0x80 != 0);
+        numbers.extend([INTEGER, u8::try_from(number.len() + usize::from(sign)).ok()?]);
+        numbers.extend(sign.then_some(0));
+        numbers.extend_from_slice(number);
+    }
+    let mut asn1 = vec![SEQUENCE, u8::try_from(numbers.len()).ok()?];
+    asn1.append(&mut numbers);
+    Some(asn1)
 }
 
 fn kind_of(spki: &SubjectPublicKeyInfo<'_>) -> Result<PublicKind, KeyError> {

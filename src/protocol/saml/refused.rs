@@ -170,7 +170,7 @@ impl From<SignatureError> for Refused {
         let check = match &error {
             SignatureError::NoKeys => Check::NoKey,
             SignatureError::Missing => Check::SignatureMissing,
-            SignatureError::Signature => Check::SignatureInvalid,
+            SignatureError::Signature | SignatureError::Method { .. } => Check::SignatureInvalid,
             SignatureError::Digest => Check::Digest,
             SignatureError::Algorithm(_) => Check::SignatureAlgorithm,
             SignatureError::TooLarge(_) => Check::SignatureSize,

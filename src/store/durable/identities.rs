@@ -147,6 +147,25 @@ pub async fn namings(
     rows.iter().map(|row| Ok((json(row, 0)?, row.get(1)?))).collect()
 }
 
+/// Some of the people of an issuer who are known to a connection by names of a kind: those after one, in order.
+pub async fn named(
+    db: &mut impl Read,
+    (connection, issuer): (ConnectionId, &str),
+    naming: &Naming,
+    after: Option<IdentityId>,
+) -> Result<Vec<Identity>, StoreError> {
+    let sql = "SELECT id, user_id, connection_id, issuer, subject, last_login_at, naming FROM identities
+               WHERE connection_id = $1 AND issuer = $2 AND naming = $3 AND id > $4 ORDER BY id LIMIT 500";
+    let after = after.map_or_else(String::new, |id| id.to_string());
+    db.all(sql, params![connection, issuer, to_json(naming), after]).await?.iter().map(identity).collect()
+}
+
+/// Keeps the name that somebody has in another spelling. Fails with [`StoreError::Unique`] where somebody has that.
+pub async fn respell(tx: &mut Tx<'_>, id: IdentityId, subject: &str) -> Result<(), StoreError> {
+    tx.execute("UPDATE identities SET subject = $2 WHERE id = $1", params![id, subject]).await?;
+    Ok(())
+}
+
 /// Makes names of a kind names of another one, for all people of an issuer who are known to a connection by it.
 pub async fn change_naming(
     tx: &mut Tx<'_>,

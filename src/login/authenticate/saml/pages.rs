@@ -544,7 +544,7 @@ impl Said {
         }
         let wanted = refusal.wanted();
         let found = match refusal {
-            Refusal::AssertionRefused("subject_kind") => self.naming,
+            Refusal::SubjectKind(_) => self.naming,
             Refusal::AssertionRefused("replayed") | Refusal::SignedOutThere => self.issued,
             _ => self.addresses,
         };

@@ -16,9 +16,10 @@ use crate::foundation::email::Email;
 use crate::foundation::id::{ApplicationId, ConnectionId, FlowId, OrganizationId, TestId};
 use crate::foundation::secret::{Digest, Secret};
 use crate::login::authenticate;
+use crate::login::authenticate::known::{Known, meant};
 use crate::login::authenticate::oidc::returned::Seen;
 use crate::login::refusal::Refusal;
-use crate::login::{Stop, flow};
+use crate::login::{Stop, doorstep, flow};
 use crate::model::audit_event::{Actor, AuditEvent, Outcome};
 use crate::model::connection::{Connection, VersionState};
 use crate::model::connection_test::{Claims, ConnectionTest, DomainRule, TestOutcome, TestResult, Tester};
@@ -27,7 +28,7 @@ use crate::model::login::{Arrived, Asked, Beforehand, Login, Prompt, Proof, Stag
 use crate::model::policy::Policy;
 use crate::store::durable::engine::{Read, StoreError, Tx};
 use crate::store::durable::{
-    connection_tests, connection_versions, connections, domains, identities, organizations, users,
+    connection_tests, connection_versions, connections, domains, organizations, users,
 };
 use crate::store::ephemeral::{EphemeralError, Kind};
 use crate::web::cookies;
@@ -166,6 +167,17 @@ async fn connection(
     as_tried(db, visitor.project.id, (id, version)).await?.ok_or_else(|| Refusal::ConnectionChanged.into())
 }
 
+/// As [`connection`], with what its provider's metadata says now, if what is known of that has run out: as at a sign-in.
+async fn current(visitor: &Visitor, of: (ConnectionId, i64)) -> Result<Connection, Stop> {
+    let broker = visitor.broker();
+    let known = connection(&mut &broker.db, visitor, of).await?;
+    if !doorstep::has_run_out(visitor, &known) {
+        return Ok(known);
+    }
+    broker.saml_metadata.look(known.project_id, known.id).await?;
+    connection(&mut &broker.db, visitor, of).await
+}
+
 async fn as_tried(
     db: &mut impl Read,
     project: crate::foundation::id::ProjectId,
@@ -265,8 +277,10 @@ impl Conclusion {
         let project = self.keep.project.id;
         let organization = connection.organization_id;
         let rule = self.domain_rule(tx, organization, proof).await?;
-        let found = identities::find(tx, connection.id, &proof.issuer, &proof.subject).await?;
-        let user = found.map(|identity| identity.user_id);
+        let user = match meant(tx, connection.id, proof).await? {
+            Known::Somebody(identity) => Some(identity.user_id),
+            Known::Otherwise(_) | Known::Nobody => None,
+        };
         let is_disabled = match user {
             Some(user) => {
                 users::by_id(tx, project, user).await?.is_none_or(|user| user.disabled_at.is_some())
@@ -346,7 +360,7 @@ impl Conclusion {
         let failure = self.came.outcome.as_ref().err();
         let reason = refused.map(|refusal| refusal.name().to_owned());
         let reason = reason.or_else(|| failure.map(|failure| failure.reason.clone()));
-        let wanted = refused.map(|refusal| refusal.wanted().to_owned());
+        let wanted = refused.map(|refusal| refusal.wanted().into_owned());
         TestResult {
             ended_at: self.keep.now,
             outcome: if reason.is_none() { TestOutcome::Succeeded } else { TestOutcome::Failed },

@@ -6,7 +6,7 @@ use axum::extract::{Path, RawQuery};
 use axum::http::{StatusCode, header};
 use axum::response::Response;
 
-use super::{Came, Failure, Trial, conclude, connection, shown};
+use super::{Came, Failure, Trial, conclude, connection, current, shown};
 use crate::foundation::id::{ConnectionId, FlowId};
 use crate::foundation::secret::Secret;
 use crate::login::authenticate::leave_by;
@@ -112,7 +112,10 @@ async fn begun(visitor: &Visitor, flow: &str, params: &Params) -> Result<Respons
     }
     let (id, now) = (test.id, broker.now());
     broker.db.write(async move |tx| connection_tests::begin(tx, id, now).await).await?;
-    let tried = tried(visitor, &test).await?;
+    let tried = match current(visitor, (test.connection_id, test.version)).await {
+        Err(Stop::Refused(_)) => return Err(Refusal::TrialOver.into()),
+        found => found?,
+    };
     match leave_by(visitor, &trial.login, &tried, None).await {
         Ok((away, departure)) => {
             trial.login.stage = Stage::Away(Box::new(away));

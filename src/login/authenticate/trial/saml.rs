@@ -1,15 +1,16 @@
 //! The answer of a SAML identity provider to a trial: posted by another site, so without cookies. It is judged, put
 //! aside, and taken up by the browser that holds the flow and has brought it.
 
-use super::{Came, Failure, Trial, connection, pages, shown};
+use super::{Came, Failure, Trial, connection, current, pages, shown};
 use crate::foundation::id::ConnectionId;
 use crate::login::authenticate;
 use crate::login::diagnosis::Diagnosis;
-use crate::login::doorstep::Told;
+use crate::login::doorstep::{self, Told};
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, answer};
+use crate::model::connection::SamlConnection;
 use crate::model::connection_test::Claims;
-use crate::model::login::{AwaitedSaml, Login};
+use crate::model::login::{AwaitedSaml, Login, Proof};
 use crate::protocol::oauth::params::Params;
 use crate::protocol::saml::response;
 use crate::store::ephemeral::Kind;
@@ -67,15 +68,11 @@ async fn put_aside(visitor: &Visitor, trial: Trial, posted: &Posted<'_>) -> Resu
 }
 
 async fn judged(visitor: &Visitor, trial: &Trial, posted: &Posted<'_>) -> Result<Came, Stop> {
-    let broker = visitor.broker();
-    let tried = match connection(&mut &broker.db, visitor, (trial.connection, trial.version)).await {
-        Ok(tried) => tried,
+    let (proof, claims) = match served(visitor, trial, posted).await {
+        Ok(served) => served,
         Err(Stop::Refused(refusal)) => return Ok(failed(&refusal)),
         Err(stop) => return Err(stop),
     };
-    let Some(tried) = tried.saml() else { return Ok(failed(&Refusal::ConnectionChanged)) };
-    let (proof, assertion) = authenticate::saml::pages::tried(visitor, tried, posted, &trial.login).await;
-    let claims = assertion.map_or_else(Claims::default, |assertion| shown::of_saml(tried, assertion.get()));
     let outcome = match proof {
         Ok(proof) => Ok(proof),
         Err(Told::Diagnosis(diagnosis)) => Err(of(diagnosis)),
@@ -83,6 +80,36 @@ async fn judged(visitor: &Visitor, trial: &Trial, posted: &Posted<'_>) -> Result
         Err(Told::Stop(stop)) => return Err(stop),
     };
     Ok(Came { outcome, claims })
+}
+
+type Served = (Result<Proof, Told>, Claims);
+
+/// As a sign-in is: where metadata has run out, or a key has signed that is not known, the provider is asked.
+async fn served(visitor: &Visitor, trial: &Trial, posted: &Posted<'_>) -> Result<Served, Stop> {
+    let of = (trial.connection, trial.version);
+    let known = current(visitor, of).await?;
+    let known = known.saml().ok_or(Refusal::ConnectionChanged)?;
+    let served = served_by(visitor, known, trial, posted).await;
+    let asks = |told: &Told| matches!(told, Told::Diagnosis(why) if doorstep::may_be_by_a_new_key(why));
+    if !served.0.as_ref().is_err_and(asks) || !doorstep::looked_for_keys(visitor, known).await? {
+        return Ok(served);
+    }
+    let found = connection(&mut &visitor.broker().db, visitor, of).await?;
+    match found.saml().filter(|_| doorstep::has_other_keys(&found, known)) {
+        Some(newer) => Ok(served_by(visitor, newer, trial, posted).await),
+        None => Ok(served),
+    }
+}
+
+async fn served_by(
+    visitor: &Visitor,
+    tried: SamlConnection<'_>,
+    trial: &Trial,
+    posted: &Posted<'_>,
+) -> Served {
+    let (proof, assertion) = authenticate::saml::pages::tried(visitor, tried, posted, &trial.login).await;
+    let claims = assertion.map_or_else(Claims::default, |assertion| shown::of_saml(tried, assertion.get()));
+    (proof, claims)
 }
 
 fn failed(refusal: &Refusal) -> Came {

@@ -66,11 +66,13 @@ impl SignOut {
     async fn is_known(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
         let LogoutRequest { issuer, name_id, .. } = &self.request;
         for name in name_id.spellings() {
-            if sessions::may_be_named_upstream(tx, self.connection, &name).await? {
+            if sessions::may_be_named_upstream(tx, self.connection, &name).await?
+                || identities::find(tx, self.connection, issuer, &name).await?.is_some()
+            {
                 return Ok(true);
             }
         }
-        Ok(identities::find(tx, self.connection, issuer, &name_id.lasting()).await?.is_some())
+        Ok(false)
     }
 
     /// Those of the name; and, by their index alone, those that came without one.

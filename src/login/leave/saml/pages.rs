@@ -24,7 +24,7 @@ use crate::protocol::saml::binding::{Carried, MAX_ECHO, post};
 use crate::protocol::saml::logout::{self, LogoutRequest, LogoutResponse};
 use crate::protocol::saml::message::{self, Expected, Received};
 use crate::protocol::saml::names::status;
-use crate::protocol::saml::refused::{Refused, told};
+use crate::protocol::saml::refused::{Check, Refused, told};
 use crate::protocol::saml::signature::Verified;
 use crate::protocol::saml::status::Status;
 use crate::store::ephemeral::Kind;
@@ -109,7 +109,11 @@ async fn serve(visitor: &Visitor, connection: &str, params: &Params, came: Way<'
         Ok(Served { response, refused: None }) => response,
         // It is written down as what is told on a page.
         Ok(Served { response, refused: Some(diagnosis) }) => {
-            Came { standing: Standing::Proved, ..came }.turned_away(diagnosis.into()).await;
+            let standing = match &arrived {
+                Ok((Carried::Response, _)) => came.standing.clone(),
+                _ => Standing::Proved,
+            };
+            Came { standing, ..came }.turned_away(diagnosis.into()).await;
             response
         }
         Err(told) => came.turned_away(told).await,
@@ -119,7 +123,7 @@ async fn serve(visitor: &Visitor, connection: &str, params: &Params, came: Way<'
 /// What goes out.
 pub(super) struct Served {
     pub response: Response,
-    /// Why the request is refused that is answered so.
+    /// Why the message is refused that is answered so.
     pub refused: Option<Diagnosis>,
 }
 
@@ -182,7 +186,7 @@ impl Serves for Message<'_> {
         let door = Door { message: self, connection };
         let served = match self.which {
             Carried::Request => door.requested().await,
-            Carried::Response => door.answered().await.map(Served::from),
+            Carried::Response => door.answered().await,
         };
         served.map_err(|told| match told {
             Told::Diagnosis(diagnosis) => told_of(diagnosis).into(),
@@ -287,23 +291,39 @@ impl Door<'_> {
     }
 
     /// The identity provider says how the sign-out went that we asked it for.
-    async fn answered(&self) -> Result<Response, Told> {
+    async fn answered(&self) -> Result<Served, Told> {
         let (idp, _) = provider(self.visitor, self.connection).await?;
-        let at = self.visitor.saml_addresses(self.connection.id);
-        let received = self.received(&idp).await?;
         let asked = asked(self.visitor, self.connection.id, self.arrived.xml()).await.map_err(Told::Stop)?;
-        let (id, asked) = asked.map_err(|claimed| {
-            let found = claimed.unwrap_or_else(|| "nothing".into());
-            Diagnosis::new(Refusal::AssertionRefused("in_response_to"), "a request of ours", found)
-        })?;
-        let response = logout::read_response(received, &self.expected(&idp, &at.slo), &id)?;
+        let (response, asked) = match (self.response(&idp, &asked).await, asked) {
+            (Ok(response), Ok((_, asked))) => (response, asked),
+            // Some providers sign no answer to a sign-out (Entra ID). It proves nothing: the person is told so, and goes
+            // on. The request stays open for one that does.
+            (Err(Told::Diagnosis(why)), Ok((_, asked))) if why.is_of(Check::SignatureMissing) => {
+                let response =
+                    asked.after.reply_incomplete(self.visitor, self.connection.display_name.clone());
+                return Ok(Served { response, refused: Some(told_of(why)) });
+            }
+            (Err(told), _) => return Err(told),
+            (Ok(_), Err(claimed)) => return Err(answers_nothing(claimed.as_deref()).into()),
+        };
         self.forget(&response).await?;
         let is_complete = response.get().is_complete() && !asked.leaves_some;
         if is_complete {
-            return Ok(asked.after.reply(self.visitor, None));
+            return Ok(asked.after.reply(self.visitor, None).into());
         }
         self.note_incomplete(&response.get().status).await?;
-        Ok(asked.after.reply_incomplete(self.visitor, self.connection.display_name.clone()))
+        Ok(asked.after.reply_incomplete(self.visitor, self.connection.display_name.clone()).into())
+    }
+
+    async fn response(
+        &self,
+        idp: &UsableIdp,
+        asked: &Result<(String, Asked), Option<String>>,
+    ) -> Result<Verified<LogoutResponse>, Told> {
+        let at = self.visitor.saml_addresses(self.connection.id);
+        let received = self.received(idp).await?;
+        let (id, _) = asked.as_ref().map_err(|claimed| answers_nothing(claimed.as_deref()))?;
+        Ok(logout::read_response(received, &self.expected(idp, &at.slo), id)?)
     }
 
     /// Somebody is still signed in somewhere: at the provider or at others that it tells, as it says, or at applications of
@@ -345,6 +365,11 @@ async fn asked(
         Some(asked) if asked.connection == connection => Ok((id, asked)),
         _ => Err(Some(id)),
     })
+}
+
+fn answers_nothing(claimed: Option<&str>) -> Diagnosis {
+    let refusal = Refusal::AssertionRefused("in_response_to");
+    Diagnosis::new(refusal, "a request of ours", claimed.unwrap_or("nothing"))
 }
 
 async fn provider(

@@ -490,7 +490,7 @@ impl SamlBody {
             faults.accept(format!("/idp_x509_certificate/{place}"), wanted::certificate(text))
         };
         let mut certificates: Vec<_> = list.iter().enumerate().filter_map(read).collect();
-        certificates.dedup();
+        wanted::keep_once(&mut certificates);
         let read: Vec<_> =
             certificates.iter().filter_map(|text| Certificate::from_base64(text).ok()).collect();
         if keys_of(&read).is_none() {

@@ -45,6 +45,7 @@ impl NamesBody {
             Naming::Sub => Self::default(),
             Naming::NameId { format, .. } => Self { format: Some(format.clone()), attribute: None },
             Naming::Attribute(name) => Self { format: None, attribute: Some(name.clone()) },
+            Naming::AsAddress(kind) => Self::of(kind),
         }
     }
 
@@ -194,8 +195,13 @@ impl Operation for Relink {
     const NEED: Need = WRITE;
     const AT: At = At::Thing(Thing::Connection);
     const STATUS: &'static [u16] = &[200];
-    const CODES: &'static [Code] =
-        &[Code::InvalidValue, Code::OperatorRequired, Code::PlanChanged, Code::PolicyLocksOut];
+    const CODES: &'static [Code] = &[
+        Code::InvalidValue,
+        Code::OperatorRequired,
+        Code::PlanChanged,
+        Code::PolicyLocksOut,
+        Code::RelinkConflict,
+    ];
     const FRESH: Option<Duration> = FRESH;
     type Query = Sure;
     type Body = Json<RelinkNamesBody>;
@@ -234,9 +240,14 @@ async fn relink(
     }
     let issuer = live.settings.upstream.issuer();
     let doors = Doors::before(change, &live).await?;
+    let mut led_on: u64 = 0;
     for naming in &known {
-        identities::change_naming(change.tx, (live.id, issuer), (naming, &to), change.keep.now).await?;
+        respell(change, (live.id, issuer), (naming, &to)).await?;
+        let into = naming.turned_into(&to);
+        led_on +=
+            identities::change_naming(change.tx, (live.id, issuer), (naming, &into), change.keep.now).await?;
     }
+    let identities = i64::try_from(led_on).unwrap_or(i64::MAX);
     let (from, to) = (wanted.from.clone(), wanted.to.clone());
     let told = event(change, "organization.connection.names_relinked", &live)
         .with("issuer", issuer)
@@ -247,4 +258,33 @@ async fn relink(
     change.record(&told).await?;
     doors.stay(change, forced).await?;
     Ok(NamesRelinked { connection_id: live.id.to_string(), from, to, identities })
+}
+
+/// Has people known by names of a kind as another one keeps them. Two of them may be one name of that: then nobody knows who
+/// is meant by it, and nothing is changed.
+async fn respell(
+    change: &mut Change<'_, '_>,
+    (connection, issuer): (ConnectionId, &str),
+    (from, to): (&Naming, &Naming),
+) -> Result<(), Refused> {
+    let mut after = None;
+    loop {
+        let some = identities::named(change.tx, (connection, issuer), from, after).await?;
+        let Some(last) = some.last() else { return Ok(()) };
+        after = Some(last.id);
+        for known in &some {
+            let kept = to.kept(&known.subject);
+            if kept == known.subject {
+                continue;
+            }
+            if let Some(other) = identities::find(change.tx, connection, issuer, &kept).await? {
+                let detail = format!(
+                    "{} and {} would have one name: say first, by relink/people, what one of them is called",
+                    known.user_id, other.user_id
+                );
+                return Err(Refused::new(Code::RelinkConflict, detail));
+            }
+            identities::respell(change.tx, known.id, &kept).await?;
+        }
+    }
 }

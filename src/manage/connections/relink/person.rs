@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 
 use super::names::NamesBody;
 use super::refuse_others;
-use crate::foundation::email::Email;
 use crate::foundation::id::{ConnectionId, IdentityId, UserId};
 use crate::manage::api::route::{At, Json, NoBody, NoQuery, Operation, Thing};
 use crate::manage::authority::Need;
@@ -18,7 +17,7 @@ use crate::manage::connections::{Doors, event, held};
 use crate::manage::desk::{Answer, Change, Desk};
 use crate::manage::last_way::Sure;
 use crate::manage::refused::{Code, Refused};
-use crate::model::connection::{Connection, NameIdFormat};
+use crate::model::connection::Connection;
 use crate::model::identity::{Identity, Naming};
 use crate::store::durable::{connections, identities};
 
@@ -191,8 +190,5 @@ fn subject(text: &str, naming: &Naming) -> Result<String, Refused> {
         let why = "must have 1 to 256 characters, without control characters or white space around it";
         return Err(Refused::value("/subject", why));
     }
-    let is_address =
-        matches!(naming, Naming::NameId { format, .. } if format == NameIdFormat::EmailAddress.uri());
-    let address = Email::parse(text).ok().filter(|_| is_address);
-    Ok(address.map_or_else(|| text.to_owned(), |address| address.as_str().to_owned()))
+    Ok(naming.kept(text))
 }

@@ -1,11 +1,12 @@
 #![allow(clippy::unwrap_used)]
 
-use SignatureMethod::{EcdsaSha256, EcdsaSha384, RsaSha256, RsaSha384, RsaSha512};
+use SignatureMethod::{EcdsaSha256, EcdsaSha384, EcdsaSha512, RsaSha256, RsaSha384, RsaSha512};
 
 use super::*;
 use crate::protocol::saml::fixtures::{OTHER_2048, P256, P384, RSA_2048, der, fixture, signing};
 
-const METHODS: [SignatureMethod; 5] = [RsaSha256, RsaSha384, RsaSha512, EcdsaSha256, EcdsaSha384];
+const METHODS: [SignatureMethod; 6] =
+    [RsaSha256, RsaSha384, RsaSha512, EcdsaSha256, EcdsaSha384, EcdsaSha512];
 
 fn verify(key: &VerifyingKey, method: SignatureMethod, message: &[u8], signature: &[u8]) -> bool {
     key.verify(method, &method.digest().digest(message), signature)
@@ -53,6 +54,86 @@ fn an_ecdsa_signature_is_two_numbers_of_fixed_length_and_not_asn1() {
     assert_eq!(signing(P384).sign(EcdsaSha384, b"").unwrap().len(), 96);
     assert!(!verify(signing(P256).verifying_key(), EcdsaSha256, b"", &[0; 64]));
     assert!(!verify(signing(P256).verifying_key(), EcdsaSha256, b"", &[0xff; 64]));
+}
+
+/// By OpenSSL, over `hello`, as `r ‖ s`: XML Signature binds no digest to a curve.
+#[test]
+fn h16_an_ecdsa_key_verifies_by_each_digest_that_there_is() {
+    for (document, made) in [
+        (
+            P256,
+            [
+                (
+                    EcdsaSha256,
+                    "ASZaUA99ALfGmFWLnJ/8mSrOUIBvYLwAIEDZujSk+BLFRmKQ1P7Y20MXInMzp4Lt97YsgnYB1zWRt1s4E8lT5A==",
+                ),
+                (
+                    EcdsaSha384,
+                    "8vABDlQPyL5awjcDSUf9sbldnDyoZ+0SMqh7ht5sivfNszYdzN2SttUXzHCrHIn6EPXQDbQYJrPUXOc9ElTggA==",
+                ),
+                (
+                    EcdsaSha512,
+                    "PE29cd6Awn9MGIwsnyQ+yAZGw6qIjJGqQLOQSWR7cBmGv9v3+J0CL1O4OLpPP9Y1sy2bboSCApqiYhV3qQIYbA==",
+                ),
+            ],
+        ),
+        (
+            P384,
+            [
+                (
+                    EcdsaSha256,
+                    "PTERiXLgQ+sLtQrHIK6gRLo+q6hR/hGDUPmAZOGJkWfdeaFhtN+AUpGvXEZSDVnKpLUhJHyZp+OWDgzp5UCQH8lsaTXj\
+                     QUHfB1sAabh5Fpj+8Vzt36hQD3gnysnQoqZl",
+                ),
+                (
+                    EcdsaSha384,
+                    "YaoMyGRKEnTF6HMC/t8cobEVhoE21RAecGD2UzeDPF5HK6jOSflhy/OOJ6gnktg1V4GO5EdEUxDX8rWdW3pu7JRBVXwe\
+                     Q8S8vXSkniWCHEpCKg8YvL649K6QmbOK7vp6",
+                ),
+                (
+                    EcdsaSha512,
+                    "R9sonahN+fMLhN8ONPBAbs1hHaPc1PbrhMsX0SkmCi1UaKbJx7HNAzskfA2RkTN1+Pe3ABe7dUPhSgYw0N3+HpdamTng\
+                     DIK1ohfdgdDJzVOZCA+Jr1AaOjwQec/XbSL8",
+                ),
+            ],
+        ),
+    ] {
+        let key = signing(document).verifying_key().clone();
+        for (method, text) in made {
+            let signature = der(text);
+            for tried in METHODS {
+                assert_eq!(verify(&key, tried, b"hello", &signature), tried == method, "{tried:?}");
+            }
+            assert!(!verify(&key, method, b"hullo", &signature));
+            for at in [0, signature.len() / 2, signature.len() - 1] {
+                let mut changed = signature.clone();
+                changed[at] ^= 1;
+                assert!(!verify(&key, method, b"hello", &changed));
+            }
+            let (r, s) = signature.split_at(signature.len() / 2);
+            let zero = vec![0; r.len()];
+            for other in [
+                [r, zero.as_slice()].concat(),
+                [zero.as_slice(), s].concat(),
+                vec![0xff; signature.len()],
+                signature[1..].to_vec(),
+                [&[0][..], r, &[0], s].concat(),
+                as_asn1(&signature, r.len()).unwrap(),
+            ] {
+                assert!(!verify(&key, method, b"hello", &other), "{method:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn h16_numbers_become_asn1_as_it_writes_them() {
+    assert_eq!(as_asn1(&[0, 1, 0x80, 2], 2).unwrap(), [0x30, 8, 2, 1, 1, 2, 3, 0, 0x80, 2]);
+    assert_eq!(as_asn1(&[0xff; 96], 48).unwrap().len(), 2 + 2 * (2 + 49));
+    let others: [&[u8]; 5] = [&[0, 0, 1, 1], &[1, 1, 0, 0], &[1, 1, 1], &[1, 1, 1, 1, 1], &[]];
+    for signature in others {
+        assert_eq!(as_asn1(signature, 2), None);
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@ pub enum SignatureMethod {
     RsaSha512,
     EcdsaSha256,
     EcdsaSha384,
+    EcdsaSha512,
 }
 
 /// The digest methods that there are.
@@ -19,8 +20,14 @@ pub enum DigestMethod {
 }
 
 impl SignatureMethod {
-    const ALL: [Self; 5] =
-        [Self::RsaSha256, Self::RsaSha384, Self::RsaSha512, Self::EcdsaSha256, Self::EcdsaSha384];
+    const ALL: [Self; 6] = [
+        Self::RsaSha256,
+        Self::RsaSha384,
+        Self::RsaSha512,
+        Self::EcdsaSha256,
+        Self::EcdsaSha384,
+        Self::EcdsaSha512,
+    ];
 
     /// RFC 9231, sections 2.3.2 to 2.3.6.
     pub fn uri(self) -> &'static str {
@@ -30,6 +37,7 @@ impl SignatureMethod {
             Self::RsaSha512 => "http://www.w3.org/2001/04/xmldsig-more#rsa-sha512",
             Self::EcdsaSha256 => "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256",
             Self::EcdsaSha384 => "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha384",
+            Self::EcdsaSha512 => "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha512",
         }
     }
 
@@ -37,12 +45,17 @@ impl SignatureMethod {
         Self::ALL.into_iter().find(|method| method.uri() == uri)
     }
 
+    /// For show: `rsa-sha256`.
+    pub fn word(self) -> &'static str {
+        self.uri().rsplit_once('#').map_or(self.uri(), |(_, word)| word)
+    }
+
     /// The one that it is made of.
     pub fn digest(self) -> DigestMethod {
         match self {
             Self::RsaSha256 | Self::EcdsaSha256 => DigestMethod::Sha256,
             Self::RsaSha384 | Self::EcdsaSha384 => DigestMethod::Sha384,
-            Self::RsaSha512 => DigestMethod::Sha512,
+            Self::RsaSha512 | Self::EcdsaSha512 => DigestMethod::Sha512,
         }
     }
 }

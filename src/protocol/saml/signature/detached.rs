@@ -1,3 +1,4 @@
+use super::verify::made_by_one;
 use super::{SignatureError, SignatureMethod, Verified};
 use crate::protocol::saml::keys::VerifyingKey;
 
@@ -13,8 +14,5 @@ pub fn verify_detached(
         return Err(SignatureError::NoKeys);
     }
     let digest = method.digest().digest(&signed);
-    match keys.iter().any(|key| key.verify(method, &digest, signature)) {
-        true => Ok(Verified(signed)),
-        false => Err(SignatureError::Signature),
-    }
+    made_by_one(keys, method, &digest, signature).map(|()| Verified(signed))
 }

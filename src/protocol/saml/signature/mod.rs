@@ -80,6 +80,9 @@ pub enum SignatureError {
     Reference(String),
     #[error("none of the keys made the signature")]
     Signature,
+    /// None of the keys is of the kind that signs so.
+    #[error("a signature by {method}, by which no key signs that is {kinds}")]
+    Method { method: &'static str, kinds: String },
     #[error("what was signed has been changed")]
     Digest,
     #[error("the canonical form failed: {0}")]

@@ -1,9 +1,10 @@
 use std::collections::HashSet;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
+use aws_lc_rs::digest::Digest;
 
 use super::form::Form;
-use super::{DS, MAX_SIGNED_INFO, SignatureError, Verified};
+use super::{DS, MAX_SIGNED_INFO, SignatureError, SignatureMethod, Verified};
 use crate::protocol::saml::keys::VerifyingKey;
 use crate::protocol::saml::xml::{Element, canonical};
 
@@ -52,10 +53,26 @@ pub(super) fn signed_info(form: &Form<'_>) -> Result<Vec<u8>, SignatureError> {
 
 fn check_signature(form: &Form<'_>, keys: &[VerifyingKey]) -> Result<(), SignatureError> {
     let digest = form.method.digest().digest(&signed_info(form)?);
-    match keys.iter().any(|key| key.verify(form.method, &digest, &form.value)) {
-        true => Ok(()),
-        false => Err(SignatureError::Signature),
+    made_by_one(keys, form.method, &digest, &form.value)
+}
+
+/// Whether one of the keys made the signature over what has this digest; if none could have, that is said.
+pub(super) fn made_by_one(
+    keys: &[VerifyingKey],
+    method: SignatureMethod,
+    digest: &Digest,
+    signature: &[u8],
+) -> Result<(), SignatureError> {
+    if keys.iter().any(|key| key.verify(method, digest, signature)) {
+        return Ok(());
     }
+    if keys.iter().any(|key| key.signs_by(method)) {
+        return Err(SignatureError::Signature);
+    }
+    let mut kinds: Vec<_> = keys.iter().map(VerifyingKey::kind).collect();
+    kinds.sort();
+    kinds.dedup();
+    Err(SignatureError::Method { method: method.word(), kinds: kinds.join(", ") })
 }
 
 /// The canonical bytes, if they are those that the digest was taken of.

@@ -163,7 +163,7 @@ fn certificates(keys: &mut Keys<'_>, key: &str) -> Option<Placed<Vec<String>>> {
     let list = keys.texts_or_references(key)?;
     let read = |text: Placed<String>| keys.reader.accept(text.at, wanted::certificate(&text.value));
     let mut read: Vec<_> = list.value.into_iter().filter_map(read).collect();
-    read.dedup();
+    wanted::keep_once(&mut read);
     Some(Placed { value: read, at: list.at })
 }
 
