@@ -151,6 +151,7 @@ impl Journey {
             beforehand: Beforehand::default(),
             pushed: None,
             restarts: 0,
+            proves_again: false,
             stage: Stage::Arrived(Arrived::default()),
         };
         Self::of(login, Held::New(secret))

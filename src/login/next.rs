@@ -100,7 +100,7 @@ async fn go_on(
     if let Err(Stop::Refused(refusal)) = &walked
         && may_prove_again(refusal, &journey)
     {
-        journey.login.asked.prompt.login = true;
+        journey.login.proves_again = true;
         journey.login.stage = Stage::Arrived(Arrived::default());
         walked = walk(visitor, browser, &mut journey, &application).await;
     }
@@ -143,7 +143,7 @@ fn may_prove_again(refusal: &Refusal, journey: &Journey) -> bool {
         refusal,
         Refusal::AuthenticationTooOld | Refusal::ConnectionInactive | Refusal::SessionEnded
     );
-    stale && !journey.login.asked.prompt.none && !journey.login.asked.prompt.login
+    stale && !journey.login.asked.prompt.none && !journey.login.reauthenticates()
 }
 
 /// Somebody has answered in whose place another one is signed in here by now, or nobody: the login goes on with who is.

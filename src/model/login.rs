@@ -39,7 +39,23 @@ pub struct Login {
     /// How often it has begun again. What was under way by then finds it changed, even where it stands at the same stage.
     #[serde(default)]
     pub restarts: u32,
+    /// Whether a session was not good enough for where they go, and they prove once more who they are: by our wish, and not
+    /// by the application's.
+    #[serde(default)]
+    pub proves_again: bool,
     pub stage: Stage,
+}
+
+impl Login {
+    /// Whether they have to prove anew who they are, whatever session they have.
+    pub fn reauthenticates(&self) -> bool {
+        self.proves_again || self.asked.prompt.login || self.asked.max_age == Some(0)
+    }
+
+    /// Whether the application wants it said when they proved who they are.
+    pub fn wants_the_moment(&self) -> bool {
+        self.asked.prompt.login || self.asked.max_age.is_some()
+    }
 }
 
 /// What the application asked for, checked.
@@ -296,6 +312,8 @@ pub struct Away {
     pub reauthenticate: bool,
     /// Seconds that the proof may be old.
     pub max_age: Option<u64>,
+    /// An answer that does not say when they proved it is refused.
+    pub wants_the_moment: bool,
 }
 
 /// By what an answer shows that it answers this outing.

@@ -29,6 +29,36 @@ async fn is_stale(house: &House, api: &Api, path: &str, body: Value) {
 }
 
 #[tokio::test]
+async fn m17_h18_an_organization_that_wants_them_to_sign_in_anew_shuts_nobody_out_whose_provider_does_not_say_when()
+ {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let house = House::on(engine).await;
+        let operator = Api::operator(&house).await;
+        let set = operator.patch("/organizations/org-a", json!({"policy": {"max_age": 60}})).await;
+        assert_eq!(set.status, 200, "{}", set.body);
+        let (mut con, asks) = (Person::new("con@a.test"), ask(&house, "con@a.test", "org-a"));
+        house.idp_a.says(Says::truth().without("auth_time"));
+        con.follows(&asks).await.code();
+        let hits = house.idp_a.hits("/authorize");
+        con.follows(&asks).await.code();
+        assert_eq!(house.idp_a.hits("/authorize"), hits, "it is recent enough");
+        // By then it is not: the provider is asked for a new proof, and whoever comes back from there has given one, as the
+        // first time. The application has asked for nothing.
+        house.turn_clock(64);
+        con.follows(&asks).await.code();
+        assert_eq!(house.idp_a.hits("/authorize"), hits + 1);
+        assert_eq!(house.idp_a.was_asked("prompt").as_deref(), Some("login"));
+        // One that says it and is old is none.
+        house.turn_clock(64);
+        let old = house.clock.now().minus(std::time::Duration::from_secs(600));
+        house.idp_a.says(Says::truth().with("auth_time", json!(old.millis() / 1000)));
+        let before = house.before().await;
+        assert_eq!(con.follows(&asks).await.error().0, "login_required");
+        house.refused(&before, "authentication_too_old").await;
+    }
+}
+
+#[tokio::test]
 async fn m17_s1_r11_a_silent_answer_without_auth_time_is_no_recent_sign_in() {
     for engine in [Engine::Sqlite, Engine::Postgres] {
         let house = House::on(engine).await;

@@ -172,7 +172,8 @@ pub async fn standing_session(
     arrived: &Arrived,
 ) -> Result<Option<Person>, Stop> {
     let asked = &login.asked;
-    if arrived.another_account || asked.prompt.login || asked.prompt.select_account {
+    let anew = login.proves_again || asked.prompt.login;
+    if arrived.another_account || anew || asked.prompt.select_account {
         return Ok(None);
     }
     let (broker, project) = (visitor.broker(), visitor.project.id);

@@ -83,7 +83,7 @@ async fn standing(
     let other =
         sessions::by_id(&mut &*db, project, of_browser).await?.filter(|session| session.is_alive(now));
     let asked = &journey.login.asked;
-    let any_age = !asked.prompt.login && asked.max_age.is_none();
+    let any_age = !journey.login.reauthenticates() && asked.max_age.is_none();
     match (own, other) {
         (Some(own), Some(other))
             if own.identity_id == other.identity_id && (any_age || other.is_as_new_as(&own)) =>

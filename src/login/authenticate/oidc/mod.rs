@@ -65,8 +65,9 @@ pub async fn leave_for(
         version: connection.version,
         awaited: Awaited::Oidc(awaited.clone()),
         left_at: broker.now(),
-        reauthenticate: login.asked.prompt.login || login.asked.max_age == Some(0),
+        reauthenticate: login.reauthenticates(),
         max_age: login.asked.max_age,
+        wants_the_moment: login.wants_the_moment(),
     };
     let location = location(&away)?;
     Ok((away, location))

@@ -501,9 +501,9 @@ fn profile(claims: &Claims, userinfo: Option<&Claims>) -> Profile {
 const TOLD: &str = "auth_time in the ID token, no older than was asked for by max_age";
 
 /// When the person proved who they are: as the provider says, and never ahead of us by more than clocks differ, or it would
-/// be recent for as long as that. Where a new proof was asked for, or one no older than so long, an old one is refused, and
-/// so is an answer that does not say, whoever the provider is: nothing that we make up in its place is told to who has asked
-/// (OpenID Connect Core, section 2). Elsewhere the moment is taken for it, and passes for no recent one (threats M17).
+/// be recent for as long as that. Where a new proof was asked for, or one no older than so long, an old one is refused.
+/// So is an answer that does not say, whoever the provider is, where the application asked: nothing that we make up in its
+/// place is told to who has asked (OpenID Connect Core, section 2). Elsewhere the moment is taken for it, and passes for no recent one (threats M17).
 fn authenticated_at(
     visitor: &Visitor,
     connection: OidcConnection<'_>,
@@ -515,7 +515,7 @@ fn authenticated_at(
     let leeway = Duration::from_secs(connection.settings.leeway);
     let invalid = Refusal::IdpAnswerInvalid("auth_time_invalid");
     let Some(said) = claims.auth_time().map_err(|_| invalid.clone())? else {
-        if !away.reauthenticate && away.max_age.is_none() {
+        if !away.wants_the_moment {
             return Ok((now, true));
         }
         *seen = Some(Seen::new(TOLD, "no auth_time"));

@@ -44,8 +44,9 @@ pub async fn leave_for(
             relay_state: Secret::new(relay_state.as_str()).digest(),
         }),
         left_at: broker.now(),
-        reauthenticate: settings.force_authn || login.asked.prompt.login || login.asked.max_age == Some(0),
+        reauthenticate: settings.force_authn || login.reauthenticates(),
         max_age: login.asked.max_age,
+        wants_the_moment: login.wants_the_moment(),
         email,
     };
     let departure = Asking { visitor, connection, settings, asked: &login.asked, away: &away, keys: &keys }

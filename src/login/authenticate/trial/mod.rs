@@ -90,6 +90,7 @@ impl Trial {
             beforehand: Beforehand::default(),
             pushed: None,
             restarts: 0,
+            proves_again: false,
             stage: Stage::Arrived(Arrived::default()),
         };
         let (connection, version) = (test.connection_id, test.version);
