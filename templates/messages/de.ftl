@@ -179,8 +179,8 @@ error-idp_answer_invalid-text = Der Identitätsanbieter Ihres Unternehmens hat e
 error-idp_answer_invalid-next = Versuchen Sie es noch einmal. Geschieht es wieder, schicken Sie Ihrer IT-Abteilung die Kennung unten.
 
 error-not_proved_anew-title = Wir wissen nicht, wann Sie sich angemeldet haben
-error-not_proved_anew-text = Die Anwendung verlangt eine frische Anmeldung, und der Identitätsanbieter Ihres Unternehmens hat nicht gesagt, wann Sie sich dort angemeldet haben.
-error-not_proved_anew-next = Gehen Sie zurück zur Anwendung. Wenn Sie hineinmüssen, schicken Sie Ihrer IT-Abteilung die Kennung unten: Der Identitätsanbieter muss den Zeitpunkt der Anmeldung nennen (auth_time).
+error-not_proved_anew-text = Hier ist eine frische Anmeldung verlangt, und der Identitätsanbieter Ihres Unternehmens hat nicht gesagt, wann Sie sich dort angemeldet haben.
+error-not_proved_anew-next = Gehen Sie dorthin zurück, woher Sie kommen. Wenn Sie hineinmüssen, schicken Sie Ihrer IT-Abteilung die Kennung unten: Der Identitätsanbieter muss den Zeitpunkt der Anmeldung nennen (auth_time).
 
 error-email_domain_not_allowed-title = Diese E-Mail-Adresse geht hier nicht
 error-email_domain_not_allowed-text = Ihr Identitätsanbieter hat uns eine E-Mail-Adresse genannt, für die er nicht bürgen darf.

@@ -179,8 +179,8 @@ error-idp_answer_invalid-text = Your company’s identity provider answered with
 error-idp_answer_invalid-next = Try again. If it happens again, send the reference below to your IT department.
 
 error-not_proved_anew-title = We could not tell when you signed in
-error-not_proved_anew-text = The application asks for a fresh sign-in, and your company’s identity provider did not say when you signed in there.
-error-not_proved_anew-next = Go back to the application. If you need to get in, send the reference below to your IT department: the identity provider must tell the sign-in time (auth_time).
+error-not_proved_anew-text = A fresh sign-in is wanted here, and your company’s identity provider did not say when you signed in there.
+error-not_proved_anew-next = Go back to where you came from. If you need to get in, send the reference below to your IT department: the identity provider must tell the sign-in time (auth_time).
 
 error-email_domain_not_allowed-title = This email address cannot be used here
 error-email_domain_not_allowed-text = Your identity provider told us an email address that it may not vouch for.
