@@ -707,11 +707,11 @@ fn takeovers() -> Vec<(String, &'static str)> {
     let (_, of_original) = original.split_once('>').unwrap();
     let signature = &of_original[..of_original.find("</ds:Signature>").unwrap() + "</ds:Signature>".len()];
     vec![
-        (both.clone(), "certificates that are new"),
-        (OTHER_IDP.metadata(ENTITY), "certificates that are new"),
-        (signed(&both, &OTHER_IDP), "certificates that are new"),
+        (both.clone(), "keys that are new"),
+        (OTHER_IDP.metadata(ENTITY), "keys that are new"),
+        (signed(&both, &OTHER_IDP), "keys that are new"),
         // The provider's own signature, over something else.
-        (format!("{start}>{signature}{rest}"), "certificates that are new"),
+        (format!("{start}>{signature}{rest}"), "keys that are new"),
         (IDP.metadata(ENTITY).replace(SSO, "https://evil.test/sso"), "moves addresses"),
         (IDP.metadata(ENTITY).replacen("<md:SingleSignOnService ", logout, 1), "moves addresses"),
     ]
