@@ -25,16 +25,16 @@ async fn m15_a_trial_looks_at_the_metadata_where_a_sign_in_would() {
     for engine in ENGINES {
         let plan = Plan::on(engine);
         let idp = LyingSamlIdp::new("cb", plan.clock.clone());
-        let (day, hour) = (Duration::from_secs(86_400), Duration::from_secs(3_600));
-        let publisher = Publisher::of(dated(&idp.metadata(), idp.now().plus(day))).await;
+        let (hour, while_valid) = (3_600, Duration::from_secs(5_400));
+        let publisher = Publisher::of(dated(&idp.metadata(), idp.now().plus(while_valid))).await;
         let mut plan = plan.with_saml_keys("cb", &format!("metadata_url = \"{}\"\n", publisher.url));
         plan.saml.insert("cb".to_owned(), idp);
         let house = plan.build().await;
         let operator = Api::operator(&house).await;
         let idp = house.saml("cb");
         let next = Signer::new("next", house.clock.now());
-        let tries = async |signer: &Signer| {
-            let link = Link::to(&operator, &house, "cb").await;
+        let link = async || Link::to(&operator, &house, "cb").await;
+        let tries = async |link: Link, signer: &Signer| {
             let mut bob = Person::new("bob@b.test");
             let away = bob.browser.sets_out(&link).await;
             let asked = idp.is_asked(&house, "cb", &away).await;
@@ -45,24 +45,27 @@ async fn m15_a_trial_looks_at_the_metadata_where_a_sign_in_would() {
             link.told(&operator).await
         };
         // A key that nobody has announced is looked for, and found nowhere.
-        house.turn_clock(hour.as_secs());
+        house.turn_clock(hour);
         let hits = publisher.hits();
-        let told = tries(&next).await;
+        let told = tries(link().await, &next).await;
         assert_eq!((&told["status"], &told["reason"]), (&json!("failed"), &json!("signature_invalid")));
         assert_eq!(publisher.hits(), hits + 1);
+        let announces = || {
+            let until = house.clock.now().plus(while_valid);
+            let both = dated(&idp.metadata_with(&[&next.certificate]), until);
+            let both = both.replacen("<md:EntityDescriptor ", "<md:EntityDescriptor ID=\"_m1\" ", 1);
+            publisher.says(sign_enveloped(&both, "_m1", &idp.signer.key, None).unwrap());
+        };
         // One that its provider has announced since.
-        let both = dated(&idp.metadata_with(&[&next.certificate]), house.clock.now().plus(day));
-        let both = both.replacen("<md:EntityDescriptor ", "<md:EntityDescriptor ID=\"_m1\" ", 1);
-        publisher.says(sign_enveloped(&both, "_m1", &idp.signer.key, None).unwrap());
-        house.turn_clock(hour.as_secs());
-        assert_eq!(tries(&next).await["status"], json!("succeeded"));
-        // And where all that is known has run out, it is read anew.
-        let later = house.clock.now().plus(day * 4);
-        let both = dated(&idp.metadata_with(&[&next.certificate]), later);
-        let both = both.replacen("<md:EntityDescriptor ", "<md:EntityDescriptor ID=\"_m1\" ", 1);
-        publisher.says(sign_enveloped(&both, "_m1", &idp.signer.key, None).unwrap());
-        house.turn_clock((day * 2).as_secs());
-        assert_eq!(tries(&idp.signer).await["status"], json!("succeeded"));
+        announces();
+        house.turn_clock(120);
+        assert_eq!(tries(link().await, &next).await["status"], json!("succeeded"));
+        // And where all that is known has run out since the link was given, it is read anew.
+        house.turn_clock(hour);
+        let given = link().await;
+        house.turn_clock(1_800);
+        announces();
+        assert_eq!(tries(given, &idp.signer).await["status"], json!("succeeded"));
         assert_eq!(house.count("sessions").await, 0);
     }
 }
