@@ -104,6 +104,9 @@ fn missing(need: Need) -> String {
         Need::Permitted(permission) | Need::Operator(permission) | Need::OperatorOrPerson(permission) => {
             format!("this needs `{permission}`")
         }
+        Need::Owners(permission) => {
+            format!("an owner of the organization decides this, in person, and it needs `{permission}`")
+        }
         Need::Public | Need::Any | Need::Person | Need::Account => Code::PermissionMissing.title().to_owned(),
     }
 }
