@@ -385,6 +385,16 @@ impl Change<'_, '_> {
         Ok(maker.into_iter().chain(self.reader).collect())
     }
 
+    /// By what leave a person acts: the delegation, or else the application that they had to allow.
+    pub fn leave(&self) -> Option<String> {
+        let by = self.keep.by;
+        let delegation = by.and_then(|by| by.delegation).map(|(id, _)| id.to_string());
+        let application = || by.and_then(|by| by.application).map(|id| id.to_string());
+        // Whatever is not known of it, it is not their own word.
+        let known = || delegation.or_else(application).unwrap_or_else(|| self.keep.actor.to_string());
+        self.standing.is_by_leave().then(known)
+    }
+
     pub async fn record(&mut self, event: &AuditEvent) -> Result<(), Refused> {
         self.keep.record(self.tx, event).await.map_err(Refused::unrecorded)
     }

@@ -542,7 +542,7 @@ const TABLES: [(&str, &str, &str); 39] = [
     (
         "connection_versions",
         "connection_id, version",
-        "connection_id, version, state, settings, created_by, begun_on, activated_at, ended_at, reason",
+        "connection_id, version, state, settings, created_by, by_leave, begun_on, activated_at, ended_at, reason",
     ),
     (
         "role_rules",

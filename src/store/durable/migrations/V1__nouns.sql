@@ -88,6 +88,8 @@ CREATE TABLE connection_versions (
     -- Sealed, as in the row of the connection.
     secret        BYTEA,
     created_by    TEXT NOT NULL,
+    -- The delegation, or the application that they had to allow, by which they acted.
+    by_leave      TEXT,
     created_at    BIGINT NOT NULL,
     -- What was live when somebody began to draft it.
     begun_on      BIGINT,
