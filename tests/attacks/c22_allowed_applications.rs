@@ -1,6 +1,7 @@
 //! C22, C02, H01: an application that an owner had to allow does nothing that is an owner's alone, and what it writes under
 //! their name is not their word.
 
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::house::api::{Api, THIRD};
@@ -9,6 +10,7 @@ use crate::house::visitor::Answer;
 
 const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
 const UNREAD: (u16, &str) = (428, "draft_unread");
+const BEYOND: (u16, &str) = (403, "beyond_consent");
 
 fn fine(answer: Answer) -> Value {
     assert!(answer.status.is_success(), "{}: {}", answer.status, answer.body);
@@ -21,6 +23,10 @@ async fn refuses(house: &House, attempt: impl Future<Output = Answer>, (status, 
     let answer = attempt.await;
     assert_eq!((answer.status.as_u16(), &answer.json()["code"]), (status, &json!(code)), "{}", answer.body);
     house.refused(&before, code).await;
+}
+
+async fn delete(api: &Api, path: &str) -> Answer {
+    api.send(Method::DELETE, path, |ask| ask).await
 }
 
 /// Ann, who owns it, by an application of the project's own and by one that she has allowed.
@@ -85,5 +91,31 @@ async fn c02_c22_what_an_allowed_application_has_drafted_is_not_its_owners_word(
         assert_eq!(made["draft"]["by_leave"], json!(application));
         let activate = format!("/connections/{}/activate", made["id"].as_str().unwrap());
         refuses(&house, owner.post(&activate, json!({})), UNREAD).await;
+    }
+}
+
+#[tokio::test]
+async fn c22_h05_nobody_leaves_or_owns_by_an_application_that_they_have_allowed() {
+    for engine in ENGINES {
+        let house = Plan::on(engine).and(THIRD).build().await;
+        let [owner, third] = owner(&house).await;
+        let con = Api::person(&house, "con@a.test", "org-a").await;
+        let by_con = Api::by_consent(&house, "con@a.test", "org-a").await;
+        let ids = [house.user("ann@a.test").await, house.user("con@a.test").await];
+        let [ann_place, con_place] = ids.clone().map(|id| format!("/organizations/org-a/members/{id}"));
+        // Somebody else owns it, too: it is not the last owner's place that keeps them.
+        house.has_member("eve@a.test", "org-a", &["owner"]).await;
+        refuses(&house, delete(&third, &ann_place), BEYOND).await;
+        refuses(&house, delete(&third, &format!("{ann_place}?force=true")), BEYOND).await;
+        refuses(&house, third.patch(&ann_place, json!({"status": "suspended"})), BEYOND).await;
+        refuses(&house, third.patch(&format!("{ann_place}/role"), json!({"role": "member"})), BEYOND).await;
+        refuses(&house, delete(&by_con, &con_place), BEYOND).await;
+        let transfer = "/organizations/org-a/transfer-ownership";
+        fine(owner.post(transfer, json!({"user_id": ids[1]})).await);
+        let accept = format!("{transfer}/accept");
+        refuses(&house, by_con.send(Method::POST, &accept, |ask| ask), BEYOND).await;
+        refuses(&house, delete(&by_con, transfer), BEYOND).await;
+        assert_eq!(delete(&con, transfer).await.status, 204);
+        assert_eq!(delete(&con, &con_place).await.status, 204);
     }
 }
