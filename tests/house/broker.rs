@@ -483,7 +483,7 @@ const TABLES: [(&str, &str, &str); 39] = [
     (
         "identities",
         "id",
-        "id, user_id, connection_id, issuer, subject, email, naming, last_login_at, renamed_at",
+        "id, user_id, connection_id, issuer, subject, email, naming, last_login_at, renamed_at, named_at",
     ),
     ("memberships", "id", "id, organization_id, user_id, kind, status, source, roles, updated_at"),
     (

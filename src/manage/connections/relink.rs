@@ -162,7 +162,7 @@ async fn relink(
         return Err(Refused::new(Code::PlanChanged, detail));
     }
     may_be_led(change, from, &to).await?;
-    identities::relink(change.tx, (from, to.id), to.settings.upstream.issuer()).await?;
+    identities::relink(change.tx, (from, to.id), to.settings.upstream.issuer(), change.keep.now).await?;
     let told = event(change, "organization.connection.relinked", &to)
         .with("from", from.to_string())
         .with("issuer", to.settings.upstream.issuer())

@@ -309,7 +309,9 @@ CREATE TABLE identities (
     created_at    BIGINT NOT NULL,
     last_login_at BIGINT NOT NULL,
     -- When somebody said what they are called from now on; absent: they have come under that name.
-    renamed_at    BIGINT
+    renamed_at    BIGINT,
+    -- When somebody said last what they are called, or by which connection they come.
+    named_at      BIGINT
 );
 -- The only way in which a login finds a user (invariant 1).
 CREATE UNIQUE INDEX identities_connection_id_issuer_subject_key ON identities (connection_id, issuer, subject);
