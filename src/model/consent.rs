@@ -53,7 +53,8 @@ impl Place {
 
 fn host(uri: &str) -> String {
     match Url::parse(uri) {
-        Ok(url) => url.host_str().map_or_else(|| format!("{}:", url.scheme()), str::to_owned),
+        Ok(url) if !matches!(url.scheme(), "https" | "http") => format!("{}:", url.scheme()),
+        Ok(url) => url.host_str().map_or_else(|| uri.to_owned(), str::to_owned),
         Err(_) => uri.to_owned(),
     }
 }
@@ -268,6 +269,7 @@ mod tests {
             ("https://a.test/callback", "a.test"),
             ("http://127.0.0.1:4711/callback", "127.0.0.1"),
             ("com.example.app:/callback", "com.example.app:"),
+            ("com.example.app://a.test/callback", "com.example.app:"),
         ] {
             assert_eq!(host(uri), shown);
         }

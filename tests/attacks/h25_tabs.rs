@@ -142,6 +142,28 @@ async fn h25_whoever_chooses_twice_leaves_twice_and_comes_back_from_the_last() {
         assert_eq!((refused.status.as_u16(), refused.location()), (403, None), "{name}: {}", refused.body);
         let arrival = bob.goes_on(&ask, away).await;
         assert_eq!(ask.redeems(&arrival).await.id["idp"], json!(cb2), "{name}");
+        // What is switched off by now, or was never there, takes no other choice away.
+        for (wrong, is_off) in [(ca.as_str(), false), ("nonsense", false), (cb.as_str(), true)] {
+            let mut bob = Person::new("bob@b.test");
+            let first = bob.browser.get(&ask.url()).await;
+            let form = bob.walks(&ask, first, |_| false).await.form_with("connection");
+            let set = |state: &str| format!("UPDATE connections SET state = '{state}' WHERE slug = 'cb'");
+            house.execute(&set(if is_off { "disabled" } else { "active" })).await;
+            let refused = bob.browser.submit(&form.clone().with("connection", wrong)).await;
+            assert_eq!(
+                (refused.status.as_u16(), refused.location()),
+                (403, None),
+                "{wrong}: {}",
+                refused.body
+            );
+            let flow = form.action.as_str().strip_suffix("/identify").unwrap();
+            let again = bob.browser.get(flow).await;
+            assert_eq!(again.body.contains(&cb), !is_off, "{wrong}: {}", again.body);
+            let away = bob.browser.submit(&again.form_with("connection").with("connection", &cb2)).await;
+            let arrival = bob.goes_on(&ask, away).await;
+            assert_eq!(ask.redeems(&arrival).await.id["idp"], json!(cb2), "{name} {wrong}");
+            house.execute(&set("active")).await;
+        }
     }
 }
 

@@ -116,7 +116,9 @@ pub async fn introspection(visitor: Visitor, MachineForm(params): MachineForm) -
 
 fn wants_signed(headers: &HeaderMap) -> bool {
     let accepted = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let kinds = accepted.split(',').filter_map(|one| one.split(';').next());
+    // What weighs nothing is not wanted (RFC 9110, section 12.4.2).
+    let wanted = accepted.split(',').filter(|one| !one.replace(' ', "").ends_with(";q=0"));
+    let kinds = wanted.filter_map(|one| one.split(';').next());
     let signed = format!("application/{}", introspection::SIGNED);
     kinds.map(str::trim).any(|kind| kind.eq_ignore_ascii_case(&signed))
 }

@@ -135,10 +135,7 @@ pub(super) async fn refuse(
             // The flow goes on from where the person can do something about it.
             if let Some(session) = journey.login.session().filter(|_| by_hand) {
                 journey.login.stage = Stage::Authenticated(Authenticated { session });
-            // What was picked on an old page takes nobody back who is on their way.
-            } else if !(*refusal == Refusal::ConnectionNotOffered
-                && matches!(journey.login.stage, Stage::Away(_)))
-            {
+            } else if !(*refusal == Refusal::ConnectionNotOffered && may_pick_another(&journey)) {
                 journey.login.restart();
                 if let Stage::Arrived(arrived) = &mut journey.login.stage {
                     arrived.unproved = *refusal == Refusal::AuthTimeMissing;
@@ -147,6 +144,15 @@ pub(super) async fn refuse(
             let response = error_page(visitor, &journey, application, refusal);
             journey.keep(visitor, response).await
         }
+    }
+}
+
+/// What was picked on an old page takes nobody back who is on their way, and no other choice away.
+fn may_pick_another(journey: &Journey) -> bool {
+    match &journey.login.stage {
+        Stage::Away(_) => true,
+        Stage::Resolved(resolved) => resolved.connections.len() > 1,
+        _ => false,
     }
 }
 

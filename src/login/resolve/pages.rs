@@ -132,7 +132,8 @@ async fn picked(
     };
     let offered = of_chooser
         || offered(visitor, application, &journey.login).await?.iter().any(|connection| connection.id == id);
-    if !offered {
+    let found = connections::by_id(&mut &visitor.broker().db, visitor.project.id, id).await?;
+    if !offered || !found.is_some_and(|connection| connection.is_active()) {
         return Err(Refusal::ConnectionNotOffered.into());
     }
     Ok(Resolved { email, connections: vec![id] })
@@ -216,7 +217,11 @@ pub async fn chooser_page(
 ) -> Result<Response, Stop> {
     let mut found = Vec::new();
     for id in &resolved.connections {
-        found.extend(connections::by_id(&mut &visitor.broker().db, visitor.project.id, *id).await?);
+        let one = connections::by_id(&mut &visitor.broker().db, visitor.project.id, *id).await?;
+        found.extend(one.filter(Connection::is_active));
+    }
+    if found.is_empty() {
+        return Err(Refusal::NoIdentityProvider.into());
     }
     found.sort_by_cached_key(by_name);
     let page = ChooserPage {

@@ -41,7 +41,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 /// Rows of one page.
 const ROWS: u32 = 8;
-/// Applications of others that somebody sees to have allowed, on the first page; nobody has more of them.
+/// Applications of others that somebody sees to have allowed, on the first page. The API lists all.
 const MOST_CONSENTS: u32 = 100;
 
 /// What may have been done just before a page is looked at.

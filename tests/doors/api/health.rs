@@ -108,7 +108,9 @@ async fn s1_a7_h16_a_certificate_of_ours_that_was_brought_is_told_of_before_and_
     }
     // What is brought and has ended already is told of before it is made live.
     let operator = Api::operator(&house).await;
-    let drafted = operator.patch(&path, brought).await;
+    let mut again = brought;
+    again["leeway"] = json!(30);
+    let drafted = operator.patch(&path, again).await;
     assert!(drafted.status.is_success(), "{}", drafted.body);
     assert!(ours(&drafted.json()["draft"]).is_some_and(|told| told.contains("expired")));
 }

@@ -188,13 +188,17 @@ impl Metadata {
         })
     }
 
-    /// The picture that its people see, if it is from where they are sent back to: nobody comes to trust a client for
-    /// another one's (OpenID Connect Dynamic Client Registration, section 9.1). Otherwise it is left out.
+    /// The picture that its people see, if it is from where they are sent back to, by whichever address: nobody comes to trust
+    /// a client for another one's (OpenID Connect Dynamic Client Registration, section 9.1). Otherwise it is left out.
     fn logo(&self, redirect_uris: &[String]) -> Result<Option<String>, OAuthError> {
-        let host = |text: &str| Url::parse(text).ok()?.host_str().map(str::to_owned);
+        let host = |text: &str| {
+            let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "https" | "http"))?;
+            url.host_str().map(str::to_owned)
+        };
         let is_own = |logo: &String| {
             let of_logo = host(logo);
-            of_logo.is_some() && redirect_uris.iter().any(|uri| host(uri) == of_logo)
+            let mut all = redirect_uris.iter().map(|uri| host(uri));
+            of_logo.is_some() && !redirect_uris.is_empty() && all.all(|host| host == of_logo)
         };
         Ok(self.text("logo_uri")?.filter(is_own))
     }
