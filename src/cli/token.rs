@@ -1,6 +1,5 @@
 //! `behalf token`
 
-use std::net::IpAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -14,19 +13,13 @@ use crate::config::Config;
 use crate::foundation::clock::Moment;
 use crate::foundation::id::ApiKeyId;
 use crate::foundation::text::is_line;
-use crate::model::api_key::{ApiKey, Holder, KeySecret, KeyText, OperatorRole};
+use crate::model::api_key::{ApiKey, Holder, KeySecret, KeyText, OperatorRole, network};
 use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::model::project::{DEFAULT_SLUG, Project};
 use crate::store::durable::api_keys;
 use crate::store::durable::engine::StoreError;
 
 const DAY: Duration = Duration::from_secs(86_400);
-
-/// An address alone is a network of one.
-fn network(text: &str) -> Result<IpNet, String> {
-    let read = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
-    read.map_err(|_| "must be an IP address or a network, such as 10.0.0.2 or 10.0.0.0/8".to_owned())
-}
 
 #[derive(Debug, Subcommand)]
 pub enum Command {

@@ -20,8 +20,6 @@ use hickory_resolver::proto::rr::{DNSClass, Name, RData, Record, RecordType};
 
 use crate::config;
 
-/// Most records that are considered, the first in byte order, so that it is the same ten each time.
-const RECORDS: usize = 10;
 /// Longest record that is considered, in bytes.
 const RECORD_BYTES: usize = 1024;
 /// Most name servers of one name that are considered.
@@ -37,7 +35,8 @@ pub struct Dns {
 /// What all resolvers say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TxtAnswer {
-    /// The records of this very name, the strings of each joined; at most ten, each at most 1 KiB.
+    /// The records of this very name, the strings of each joined, in byte order: all that are of at most 1 KiB, for any of them may be
+    /// the proof.
     Records(Vec<String>),
     /// The name does not exist, or has no TXT record of its own, said with authority.
     Absent,
@@ -75,7 +74,7 @@ impl Dns {
     /// The TXT records at `name`, which is fully qualified, with or without its final dot.
     pub async fn txt(&self, name: &str) -> Result<TxtAnswer, DnsError> {
         let Some(records) = self.agreed(name, RecordType::TXT).await? else { return Ok(TxtAnswer::Absent) };
-        let considered = records.into_iter().filter(|record| record.len() <= RECORD_BYTES).take(RECORDS);
+        let considered = records.into_iter().filter(|record| record.len() <= RECORD_BYTES);
         Ok(TxtAnswer::Records(
             considered.map(|record| String::from_utf8_lossy(&record).into_owned()).collect(),
         ))

@@ -27,6 +27,8 @@ pub enum Need {
     Account,
     /// This permission, in the organization that is meant.
     Permitted(Permission),
+    /// This permission, and nobody but an owner in person, or the operator.
+    Owners(Permission),
     /// This permission, and nobody but the operator has it.
     Operator(Permission),
     /// The same, or a person as for [`Need::Account`], where the project lets them.
@@ -46,7 +48,8 @@ pub enum Standing {
     /// A person or a key, with what they may do in the one organization that they act for.
     Within {
         organization: Option<OrganizationId>,
-        /// Whether they own it themselves: no key, no other role and no delegate may what an owner alone may.
+        /// Whether they own it, and act themselves: no key, no other role, no delegate and no application that an owner had to
+        /// allow may what an owner alone may.
         is_owner: bool,
         /// Whether they act by a delegation: another organization ends it, so they leave nothing behind that would
         /// outlive it.
@@ -142,7 +145,7 @@ pub fn judge(standing: &Standing, need: Need, target: Target) -> Verdict {
                 Verdict::Refused(Code::BeyondConsent)
             }
             Need::Public | Need::Any | Need::Person | Need::Account => Verdict::Granted,
-            Need::Permitted(_) => Verdict::Refused(Code::PermissionMissing),
+            Need::Permitted(_) | Need::Owners(_) => Verdict::Refused(Code::PermissionMissing),
             Need::OperatorOrPerson(_) if proved_at.is_some() => Verdict::Granted,
             Need::Operator(_) | Need::OperatorOrPerson(_) => Verdict::Refused(Code::OperatorRequired),
         },
@@ -158,6 +161,7 @@ pub fn judge(standing: &Standing, need: Need, target: Target) -> Verdict {
             Need::Permitted(permission) if permission.is_the_owners() && !is_owner => {
                 Verdict::Refused(Code::PermissionMissing)
             }
+            Need::Owners(_) if !is_owner => Verdict::Refused(Code::PermissionMissing),
             Need::Person | Need::Account if proved_at.is_none() => Verdict::Refused(Code::PersonRequired),
             Need::Account if *is_by_consent => Verdict::Refused(Code::BeyondConsent),
             need => within(granted, masked, need),
@@ -288,9 +292,10 @@ fn operator(role: OperatorRole, need: Need) -> Verdict {
     let permission = match need {
         Need::Public | Need::Any => return Verdict::Granted,
         Need::Person | Need::Account => return Verdict::Refused(Code::PersonRequired),
-        Need::Permitted(permission) | Need::Operator(permission) | Need::OperatorOrPerson(permission) => {
-            permission
-        }
+        Need::Permitted(permission)
+        | Need::Owners(permission)
+        | Need::Operator(permission)
+        | Need::OperatorOrPerson(permission) => permission,
     };
     let may = match role {
         OperatorRole::System => true,
@@ -308,11 +313,13 @@ fn within(granted: &BTreeSet<String>, masked: &BTreeSet<String>, need: Need) -> 
     match need {
         Need::Public | Need::Any | Need::Person | Need::Account => Verdict::Granted,
         Need::Operator(_) | Need::OperatorOrPerson(_) => Verdict::Refused(Code::OperatorRequired),
-        Need::Permitted(permission) if masked.contains(permission.word()) => Verdict::Granted,
-        Need::Permitted(permission) if granted.contains(permission.word()) => {
+        Need::Permitted(permission) | Need::Owners(permission) if masked.contains(permission.word()) => {
+            Verdict::Granted
+        }
+        Need::Permitted(permission) | Need::Owners(permission) if granted.contains(permission.word()) => {
             Verdict::Refused(Code::OrganizationFunctionMissing)
         }
-        Need::Permitted(_) => Verdict::Refused(Code::PermissionMissing),
+        Need::Permitted(_) | Need::Owners(_) => Verdict::Refused(Code::PermissionMissing),
     }
 }
 
@@ -370,10 +377,19 @@ mod tests {
             let refused = Verdict::Refused(Code::PermissionMissing);
             assert_eq!(judge(&anybody, need, Target::Organization(OWN)), refused);
         }
+        let decides = Need::Owners(Permission::OrganizationWrite);
+        let told = |who: &Standing| judge(who, decides, Target::Organization(OWN));
+        assert_eq!(told(&anybody), Verdict::Refused(Code::PermissionMissing));
         if let Standing::Within { is_owner, .. } = &mut anybody {
             *is_owner = true;
         }
         assert!(anybody.may(Permission::OrganizationDelete, OWN));
+        assert_eq!(told(&anybody), Verdict::Granted);
+        assert_eq!(told(&Standing::Operator(OperatorRole::System)), Verdict::Granted);
+        assert_eq!(
+            told(&Standing::Operator(OperatorRole::Auditor)),
+            Verdict::Refused(Code::PermissionMissing)
+        );
     }
 
     #[test]

@@ -299,7 +299,7 @@ fn person(holder: Person) -> Caller {
     }
     let standing = Standing::Within {
         organization: holder.organization,
-        is_owner: holder.is_owner,
+        is_owner: holder.is_owner && !holder.is_by_consent,
         is_delegate,
         is_by_consent: holder.is_by_consent,
         granted,

@@ -104,6 +104,9 @@ fn missing(need: Need) -> String {
         Need::Permitted(permission) | Need::Operator(permission) | Need::OperatorOrPerson(permission) => {
             format!("this needs `{permission}`")
         }
+        Need::Owners(permission) => {
+            format!("an owner of the organization decides this, in person, and it needs `{permission}`")
+        }
         Need::Public | Need::Any | Need::Person | Need::Account => Code::PermissionMissing.title().to_owned(),
     }
 }
@@ -380,6 +383,16 @@ impl Change<'_, '_> {
         let found = api_keys::by_id(self.tx, self.keep.project.id, id, self.keep.now).await?;
         let maker = found.and_then(|(key, _)| key.created_by.parse().ok());
         Ok(maker.into_iter().chain(self.reader).collect())
+    }
+
+    /// By what leave a person acts: the delegation, or else the application that they had to allow.
+    pub fn leave(&self) -> Option<String> {
+        let by = self.keep.by;
+        let delegation = by.and_then(|by| by.delegation).map(|(id, _)| id.to_string());
+        let application = || by.and_then(|by| by.application).map(|id| id.to_string());
+        // Whatever is not known of it, it is not their own word.
+        let known = || delegation.or_else(application).unwrap_or_else(|| self.keep.actor.to_string());
+        self.standing.is_by_leave().then(known)
     }
 
     pub async fn record(&mut self, event: &AuditEvent) -> Result<(), Refused> {

@@ -21,7 +21,7 @@ pub async fn may_open(
     }
     match &change.standing {
         Standing::Operator(_) => Ok(()),
-        Standing::Within { is_owner: true, is_by_consent: false, .. } => {
+        Standing::Within { is_owner: true, .. } => {
             match is_fresh(&change.standing, OWNERS_FRESH, change.keep.now) {
                 true => Ok(()),
                 false => Err(Refused::stale(OWNERS_FRESH)),

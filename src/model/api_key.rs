@@ -1,5 +1,7 @@
 //! A key to the administration API: an operator's token, or a key of one organization.
 
+use std::net::IpAddr;
+
 use data_encoding::BASE64URL_NOPAD;
 use ipnet::IpNet;
 
@@ -27,6 +29,23 @@ pub struct ApiKey {
     pub newest: Option<Digest>,
     /// Whether its organization has been shut down since it was made: as dead as every token of that time (threats H03).
     pub is_outlived: bool,
+}
+
+/// A network from which a key may be used; an address alone is a network of one. What could match no caller as their
+/// addresses are compared, or says more than it means, is none.
+pub fn network(text: &str) -> Result<IpNet, &'static str> {
+    let read = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+    let network: IpNet =
+        read.map_err(|_| "must be an IP address or a network, such as 192.0.2.7 or 192.0.2.0/24")?;
+    if matches!(network, IpNet::V6(six) if six.addr().to_ipv4_mapped().is_some()) {
+        return Err(
+            "must be written as IPv4, such as 192.0.2.0/24: nobody comes from an address within ::ffff:0:0/96",
+        );
+    }
+    match network.addr() == network.network() {
+        true => Ok(network),
+        false => Err("must have no bits beyond its prefix: 10.0.0.0/8, or the address alone"),
+    }
 }
 
 /// Whose key it is, and what it may do there.

@@ -144,6 +144,25 @@ async fn c02_s1_r11_an_offer_is_for_whom_the_provider_named_when_it_was_made() {
     }
 }
 
+#[tokio::test]
+async fn c02_s1_r11_an_offer_is_not_for_whoever_comes_by_a_name_that_was_said_since() {
+    for engine in ENGINES {
+        let house = plan(engine).build().await;
+        let [bob, _, ann] = people(&house).await;
+        let user = house.user("ann@a.test").await;
+        fine(bob.post(TRANSFER, json!({"user_id": user})).await);
+        house.turn_clock(1);
+        let path = format!("/connections/{}/relink/people/{user}", house.connection("ca").await);
+        let known = fine(bob.get(&path).await)["names"][0]["identity_id"].clone();
+        fine(bob.post(&path, json!({"identity_id": known, "subject": "mallory"})).await);
+        refuses(&house, post(&ann, &format!("{TRANSFER}/accept")), (409, "offer_outdated")).await;
+        // That they have come by it since says nothing of who they are.
+        house.execute("UPDATE identities SET renamed_at = NULL").await;
+        refuses(&house, post(&ann, &format!("{TRANSFER}/accept")), (409, "offer_outdated")).await;
+        assert_eq!(bob.get(TRANSFER).await.json()["status"], "pending");
+    }
+}
+
 async fn own(house: &House, api: &Api) -> Value {
     let LyingIdp { issuer, secret, .. } = &house.idp_b;
     let body = json!({

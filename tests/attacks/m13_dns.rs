@@ -101,13 +101,13 @@ async fn m13_a_long_record_is_joined_and_one_of_more_than_a_kilobyte_is_not_cons
 }
 
 #[tokio::test]
-async fn m13_of_many_records_the_same_ten_are_considered_by_tcp() {
+async fn m13_of_many_records_all_are_considered_by_tcp() {
     let values: Vec<_> = (0..40).map(|number| format!("{number:02}{}", "y".repeat(200))).collect();
     let mut published: Vec<_> = values.iter().map(|value| (NAME, value.as_str())).collect();
     let one = DnsZone::with_txt(&published);
     published.reverse();
     let other = DnsZone::with_txt(&published);
-    let expected: Vec<_> = values.iter().take(10).map(String::as_str).collect();
+    let expected: Vec<_> = values.iter().map(String::as_str).collect();
     assert_eq!(asking(&[one.address(), other.address()]).txt(NAME).await, records(&expected));
 }
 

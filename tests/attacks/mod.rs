@@ -21,6 +21,7 @@ mod c16_domains_over_time;
 mod c17_addresses;
 mod c18_invitations;
 mod c21_organizations;
+mod c22_allowed_applications;
 mod c22_exchange;
 mod c22_switching;
 mod c23_codes;

@@ -7,9 +7,14 @@ use reqwest::header::CONTENT_TYPE;
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 
-use super::application::{Application, Person};
+use super::application::{Application, Person, Proof};
 use super::broker::House;
 use super::visitor::{Answer, Visitor};
+
+/// An application that people have to allow, as a house's file has it.
+pub const THIRD: &str = "\n[application.third]\ndisplay_name = \"Third App\"\ntype = \"spa\"\nconsent_required = true\n\
+     scopes = [\"openid\", \"profile\", \"email\", \"organization\", \"organizations\", \"roles\", \"permissions\"]\n\
+     redirect_uris = [\"https://third.test/callback\"]\n";
 
 pub struct Api {
     url: String,
@@ -40,6 +45,12 @@ impl Api {
     pub async fn person(house: &House, email: &str, organization: &str) -> Self {
         let token = access_token(house, email, organization).await;
         Self::with(house, Some(token)).await
+    }
+
+    /// The same by the application [`THIRD`], which they have allowed.
+    pub async fn by_consent(house: &House, email: &str, organization: &str) -> Self {
+        let third = Application::new(house, "third", Proof::Nothing);
+        Self::with(house, Some(token_by(house, &third, email, organization).await)).await
     }
 
     /// Whoever holds this, or nothing.
@@ -149,11 +160,16 @@ impl Api {
 
 /// An access token for the API, which the application `rp1` is let have.
 pub async fn access_token(house: &House, email: &str, organization: &str) -> String {
-    let start = "[application.rp1]\n";
+    token_by(house, &Application::rp1(house), email, organization).await
+}
+
+async fn token_by(house: &House, application: &Application, email: &str, organization: &str) -> String {
     let audience = format!("audiences = [\"{}/api/v1\"]\n", house.url);
-    house.provision(&house.file.replace(start, &format!("{start}{audience}"))).await;
-    let rp1 = Application::rp1(house);
-    let ask = rp1.asks().with("organization", organization).with("login_hint", email);
+    let let_have = |file: String, start: &str| file.replace(start, &format!("{start}{audience}"));
+    let file =
+        ["[application.rp1]\n", "[application.third]\n"].into_iter().fold(house.file.clone(), let_have);
+    house.provision(&file).await;
+    let ask = application.asks().with("organization", organization).with("login_hint", email);
     let arrival = Person::new(email).follows(&ask).await;
     ask.redeems(&arrival).await.access_token
 }

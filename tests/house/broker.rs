@@ -483,7 +483,7 @@ const TABLES: [(&str, &str, &str); 39] = [
     (
         "identities",
         "id",
-        "id, user_id, connection_id, issuer, subject, email, naming, last_login_at, renamed_at",
+        "id, user_id, connection_id, issuer, subject, email, naming, last_login_at, renamed_at, named_at",
     ),
     ("memberships", "id", "id, organization_id, user_id, kind, status, source, roles, updated_at"),
     (
@@ -542,7 +542,7 @@ const TABLES: [(&str, &str, &str); 39] = [
     (
         "connection_versions",
         "connection_id, version",
-        "connection_id, version, state, settings, created_by, begun_on, activated_at, ended_at, reason",
+        "connection_id, version, state, settings, created_by, by_leave, begun_on, activated_at, ended_at, reason",
     ),
     (
         "role_rules",

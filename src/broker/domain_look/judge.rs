@@ -99,12 +99,20 @@ fn found(before: &Domain, published: &Published, verdict: Verdict, by_somebody: 
         Published::Texts(texts) if texts.is_empty() => (FoundKind::Absent, &[][..], None),
         Published::Texts(texts) => (FoundKind::Other, &texts[..], None),
     };
+    // Of many, the one that counts is never left out.
+    let wanted = before.txt_value();
+    let (right, others): (Vec<_>, Vec<_>) = texts.iter().partition(|text| **text == wanted);
     let last = before.answer.as_ref();
     Found {
         at: now,
         since: last.filter(|last| last.kind == kind).map_or(now, |last| last.since),
         kind,
-        texts: texts.iter().take(TEXTS).map(|text| text.chars().take(TEXT).collect()).collect(),
+        texts: right
+            .iter()
+            .chain(&others)
+            .take(TEXTS)
+            .map(|text| text.chars().take(TEXT).collect())
+            .collect(),
         why,
         is_asked: by_somebody || last.is_some_and(|last| last.is_asked),
     }
@@ -265,6 +273,15 @@ mod tests {
         assert_eq!((proved.state, verdict), (DomainState::Verified, Verdict::Proof));
         assert_eq!(events, ["organization.domain.verified"]);
         assert_eq!((proved.routing_since, proved.trust_since, proved.auto_join_since), (None, None, None));
+    }
+
+    #[test]
+    fn c16_the_proof_is_told_among_however_many_others() {
+        let many: Vec<_> = (0..40).map(|number| format!("a{number:02}")).chain(["first".into()]).collect();
+        let many: Vec<_> = many.iter().map(String::as_str).collect();
+        let (proved, verdict, _) = told(&claim(), &texts(&many), START);
+        let found = proved.answer.unwrap().texts;
+        assert_eq!((verdict, found.len(), &*found[0]), (Verdict::Proof, TEXTS, &*Domain::proof_of("first")));
     }
 
     #[test]

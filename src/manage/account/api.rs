@@ -222,7 +222,7 @@ impl Operation for EndMemberSession {
     const NEED: Need = Need::Permitted(Permission::MembersWrite);
     const AT: At = At::Organization;
     const STATUS: &'static [u16] = &[204];
-    const CODES: &'static [Code] = &[Code::ReauthenticationRequired, Code::RoleCeiling];
+    const CODES: &'static [Code] = &[Code::BeyondConsent, Code::ReauthenticationRequired, Code::RoleCeiling];
     type Query = NoQuery;
     type Body = NoBody;
     type Answer = ();

@@ -152,6 +152,9 @@ fn needed(route: &Route) -> String {
                 .into()
         }
         Need::Permitted(permission) => format!("Needs `{permission}` in the organization."),
+        Need::Owners(permission) => {
+            format!("Needs `{permission}`; for an owner in person, and for the operator.")
+        }
         Need::Operator(permission) => format!("Needs `{permission}`; for the operator alone."),
         Need::OperatorOrPerson(permission) => {
             format!("Needs `{permission}`; for the operator, and for people where the project lets them.")

@@ -29,6 +29,8 @@ pub use versions::{Activate, Disable, Discard, Enable, MakePrimary, ReadVersion,
 
 pub(super) const READ: Need = Need::Permitted(Permission::ConnectionsRead);
 pub(super) const WRITE: Need = Need::Permitted(Permission::ConnectionsWrite);
+/// Whoever says who somebody is says it of everything that they may.
+pub(super) const OWNERS: Need = Need::Owners(Permission::ConnectionsWrite);
 /// A stolen session leads nobody to another identity provider (threats C02).
 pub(super) const FRESH: Option<Duration> = Some(Duration::from_secs(15 * 60));
 /// Metadata comes along.

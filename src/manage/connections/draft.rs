@@ -64,6 +64,7 @@ pub(super) async fn put_draft(
         settings: settings.clone(),
         secret: secret.clone(),
         created_by: keep.actor.to_string(),
+        by_leave: change.leave(),
         created_at: keep.now,
         begun_on,
         activated_at: None,

@@ -167,6 +167,7 @@ async fn begin(change: &mut Change<'_, '_>, connection: Connection) -> Result<He
     connections::insert(change.tx, &connection).await?;
     let draft = Version {
         created_by: keep.actor.to_string(),
+        by_leave: change.leave(),
         created_at: keep.now,
         ..Version::of(&connection, VersionState::Draft)
     };

@@ -10,15 +10,14 @@ use http::Method;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::api::{FRESH, READ, WRITE};
+use super::api::{FRESH, OWNERS, READ};
 use super::{event, held};
 use crate::foundation::id::ConnectionId;
 use crate::manage::api::route::{At, Json, NoBody, NoQuery, Operation, Thing};
-use crate::manage::authority::{Need, Standing};
+use crate::manage::authority::Need;
 use crate::manage::desk::{Answer, Change, Desk};
 use crate::manage::opening::may_open;
 use crate::manage::refused::{Code, Refused};
-use crate::model::api_key::OperatorRole;
 use crate::model::connection::{Connection, ConnectionState};
 use crate::store::durable::identities::{self, Left};
 use crate::store::durable::vouched::{self, Place};
@@ -111,7 +110,7 @@ impl Operation for Relink {
     const PATH: &'static str = PATH;
     const NAME: &'static str = "relink";
     const SUMMARY: &'static str = "Leads who came by a connection that is switched off to this one of the same provider, all of them or none; for an owner, and the operator.";
-    const NEED: Need = WRITE;
+    const NEED: Need = OWNERS;
     const AT: At = At::Thing(Thing::Connection);
     const STATUS: &'static [u16] = &[200];
     const CODES: &'static [Code] =
@@ -124,19 +123,10 @@ impl Operation for Relink {
     async fn run(desk: Desk, _: NoQuery, body: Self::Body) -> Result<Answer<Self::Answer>, Refused> {
         let id: ConnectionId = desk.params.id("connection_id")?;
         desk.change(async move |change| {
-            refuse_others(&change.standing)?;
             let moved = relink(change, id, &body.0).await?;
             Answer::new(200, &moved)
         })
         .await
-    }
-}
-
-/// Whoever says who somebody is says it of everything that they may.
-fn refuse_others(standing: &Standing) -> Result<(), Refused> {
-    match standing {
-        Standing::Operator(OperatorRole::System) | Standing::Within { is_owner: true, .. } => Ok(()),
-        _ => Err(Refused::new(Code::PermissionMissing, "an owner of the organization decides this")),
     }
 }
 
@@ -172,7 +162,7 @@ async fn relink(
         return Err(Refused::new(Code::PlanChanged, detail));
     }
     may_be_led(change, from, &to).await?;
-    identities::relink(change.tx, (from, to.id), to.settings.upstream.issuer()).await?;
+    identities::relink(change.tx, (from, to.id), to.settings.upstream.issuer(), change.keep.now).await?;
     let told = event(change, "organization.connection.relinked", &to)
         .with("from", from.to_string())
         .with("issuer", to.settings.upstream.issuer())

@@ -22,18 +22,18 @@ pub(super) async fn refuse_foreign_trust(
     if connection.is_active() && connection.settings.believes_like(next) {
         return Ok(());
     }
-    let is_by_leave = match &change.standing {
+    match &change.standing {
         Standing::Operator(_) => return Ok(()),
-        Standing::Within { is_delegate, is_by_consent, .. } => *is_delegate || *is_by_consent,
+        Standing::Within { .. } => {}
         Standing::Nobody | Standing::Inactive(_) | Standing::KeysOff(_) => {
             return Err(refused(connection.id));
         }
-    };
+    }
     // The project's own are the operator's.
     let Some(of) = connection.organization_id else { return Err(refused(connection.id)) };
     // A provider that a delegate has chosen, or an application that people had to allow, would let people in when that leave
     // has been taken back.
-    if is_by_leave {
+    if change.standing.is_by_leave() {
         return Err(refused(connection.id));
     }
     let place = Place { project: change.keep.project.id, organization: of, now: change.keep.now };
@@ -48,13 +48,14 @@ pub(super) fn refuse_unread(change: &Change<'_, '_>, before: &Held) -> Result<()
     let Some(draft) = &before.draft else { return Ok(()) };
     let connection = &before.connection;
     let is_harmless = connection.is_active() && connection.settings.believes_like(&draft.settings);
-    let is_own = draft.created_by == change.keep.actor.to_string();
+    // What an application has written by somebody's leave stands under their name, and is not their word.
+    let is_own = draft.created_by == change.keep.actor.to_string() && draft.by_leave == change.leave();
     let is_within = matches!(change.standing, Standing::Within { .. });
     if !is_within || is_harmless || is_own || change.names_what_it_read() {
         return Ok(());
     }
     let detail = format!(
-        "version {} is a draft of somebody else, by which the provider is believed otherwise: read it, and send its \
+        "version {} is a draft that you have not made, by which the provider is believed otherwise: read it, and send its \
          ETag as If-Match, or activate it by its version",
         draft.number
     );

@@ -118,6 +118,9 @@ pub struct DraftView {
     pub idp: Option<IdpView>,
     /// An id, or the kind of who has none.
     pub created_by: String,
+    /// The delegation, or the application that they had to allow, by which they acted: then it is a draft of
+    /// somebody else's for the person themselves, too.
+    pub by_leave: Option<String>,
     #[schemars(extend("format" = "date-time"))]
     pub created_at: String,
     /// The version that was live when it was begun; `null`: none was.
@@ -281,6 +284,7 @@ impl Teller {
             public_jwk: self.public_jwk(it.connection_id, &it.settings, it.secret.as_ref()),
             idp: idp(&it.settings, self.now),
             created_by: it.created_by.clone(),
+            by_leave: it.by_leave.clone(),
             created_at: it.created_at.rfc3339(),
             begun_on: it.begun_on,
             undoes: undoes.iter().map(undone).collect(),

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::body::{Invite, InviteMany, SendAgain, refuse_mail};
-use super::view::{Accepted, InvitationMade, InvitationShown, InvitationView, RowResult, RowResults};
+use super::view::{Accepted, InvitationMade, InvitationShown, InvitationView, RowResult, RowResults, WhyNot};
 use super::{Wanted, inviter, refuse, renew, revoke, write};
 use crate::broker::Broker;
 use crate::foundation::email::Email;
@@ -187,18 +187,20 @@ impl Operation for Bulk {
         let (organization, by) = (desk.organization()?.id, inviter(&desk.caller)?);
         let any_kind = desk.caller.is_system();
         let mails = mails(&desk);
-        let mut rows: Vec<Row> = body
-            .0
-            .rows(mails)?
-            .into_iter()
-            .map(|row| (row.email.clone(), row.checked(any_kind, mails).map_err(code_of)))
-            .collect();
+        let mut rows: Vec<Row> = Vec::new();
+        for row in body.0.rows(mails)? {
+            let email = row.email.clone();
+            let wanted = match row.checked(any_kind, mails) {
+                Ok(wanted) => Ok(wanted),
+                Err(refused) => Err(WhyNot::of(refused)?),
+            };
+            rows.push((email, wanted));
+        }
         limit(&desk, organization, rows.len()).await?;
         for (_, row) in &mut rows {
             let Some(wanted) = row.as_ref().ok().filter(|wanted| wanted.send) else { continue };
-            match limit_mails(&desk, &wanted.email).await {
-                Err(told @ Refused::Told(_)) => *row = Err(told.code()),
-                other => other?,
+            if let Err(refused) = limit_mails(&desk, &wanted.email).await {
+                *row = Err(WhyNot::of(refused)?);
             }
         }
         let at = desk.visitor.broker().clone();
@@ -215,28 +217,21 @@ impl Operation for Bulk {
 }
 
 /// An address as it was written, and what is wanted for it, or why it cannot be.
-type Row = (String, Result<Wanted, Code>);
-
-fn code_of(refused: Refused) -> Code {
-    refused.code()
-}
+type Row = (String, Result<Wanted, WhyNot>);
 
 /// Writes one row, unless something speaks against it: that is told, and the others go on.
 async fn row(
     change: &mut Change<'_, '_>,
     (organization, by): (OrganizationId, Inviter),
-    (email, wanted): (&str, &Result<Wanted, Code>),
+    (email, wanted): (&str, &Result<Wanted, WhyNot>),
     earlier: &[Row],
     at: &Broker,
 ) -> Result<RowResult, Refused> {
-    let refused = |status, code: Option<Code>| {
-        let (email, code) = (email.to_owned(), code.map(Code::word));
-        Ok(RowResult { email, status, id: None, token: None, link: None, code })
-    };
+    let refused = |status, why: Option<&WhyNot>| Ok(RowResult::without(email, status, why));
     let wanted = match wanted {
         Ok(wanted) => wanted,
-        Err(code @ Code::RateLimited) => return refused("limited", Some(*code)),
-        Err(code) => return refused("invalid", Some(*code)),
+        Err(why) if why.code == Code::RateLimited => return refused("limited", Some(why)),
+        Err(why) => return refused("invalid", Some(why)),
     };
     let same = |(_, other): &Row| other.as_ref().is_ok_and(|other| other.email == wanted.email);
     if earlier.iter().any(same) {
@@ -244,22 +239,23 @@ async fn row(
     }
     match refuse(change, organization, wanted).await {
         Ok(()) => {}
-        Err(Refused::Told(told)) => {
-            let status = match told.code {
+        Err(told) => {
+            let why = WhyNot::of(told)?;
+            let status = match why.code {
                 Code::AlreadyMember => "already_member",
                 Code::InvitationPending => "pending",
                 Code::RoleCeiling | Code::ReauthenticationRequired => "forbidden",
                 _ => "invalid",
             };
-            return refused(status, Some(told.code));
+            return refused(status, Some(&why));
         }
-        Err(other) => return Err(other),
     }
     let made = write(change, organization, by, wanted).await?;
     let made = InvitationMade::of(&made, at, &change.keep.project, change.keep.now);
     let InvitationMade { invitation, token, link } = made;
     let (id, email) = (Some(invitation.id), email.to_owned());
-    Ok(RowResult { email, status: "created", id, token, link, code: None })
+    let (code, detail, pointer) = (None, None, None);
+    Ok(RowResult { email, status: "created", id, token, link, code, detail, pointer })
 }
 
 /// `POST /organizations/{organization_id}/invitations/{invitation_id}/resend`

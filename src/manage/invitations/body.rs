@@ -45,7 +45,8 @@ pub struct Invite {
     /// The language of the mail and of the pages, as a BCP 47 tag. Absent: English, or what the browser says.
     #[schemars(extend("maxLength" = LONGEST_LANGUAGE))]
     pub language: Option<String>,
-    /// Whether a mail is sent; otherwise the answer holds the link, once.
+    /// Whether a mail is sent; otherwise the answer holds the link, once. A link that was not mailed proves no address: of one
+    /// whose domain no organization has verified, it is accepted after that, or when it was sent again by mail.
     #[serde(default = "yes")]
     pub send: bool,
 }

@@ -6,11 +6,13 @@ use serde::Serialize;
 use super::Made;
 use crate::broker::Broker;
 use crate::foundation::clock::Moment;
+use crate::manage::refused::{Code, Refused};
 use crate::model::invitation::Invitation;
 use crate::model::mail::Fate;
 use crate::model::membership::Membership;
 use crate::model::organization::Organization;
 use crate::model::project::Project;
+use crate::protocol::problem::Place;
 
 /// An invitation. Times are RFC 3339 in UTC.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -95,6 +97,47 @@ pub struct RowResult {
     pub link: Option<String>,
     /// Why not, as it is told of a single one.
     pub code: Option<&'static str>,
+    pub detail: Option<String>,
+    /// Which field of the row it is, where it is one.
+    pub pointer: Option<String>,
+}
+
+/// Why a row is not written.
+#[derive(Clone, Debug)]
+pub(super) struct WhyNot {
+    pub code: Code,
+    detail: String,
+    pointer: Option<String>,
+}
+
+impl WhyNot {
+    /// What is told of a single one; what else fails is no row's.
+    pub fn of(refused: Refused) -> Result<Self, Refused> {
+        let told = match refused {
+            Refused::Told(told) => *told,
+            other => return Err(other),
+        };
+        let pointer = told.errors.into_iter().find_map(|error| match error.place {
+            Place::Pointer(pointer) => Some(pointer),
+            Place::Parameter(_) => None,
+        });
+        Ok(Self { code: told.code, detail: told.detail, pointer })
+    }
+}
+
+impl RowResult {
+    pub(super) fn without(email: &str, status: &'static str, why: Option<&WhyNot>) -> Self {
+        Self {
+            email: email.to_owned(),
+            status,
+            id: None,
+            token: None,
+            link: None,
+            code: why.map(|why| why.code.word()),
+            detail: why.map(|why| why.detail.clone()),
+            pointer: why.and_then(|why| why.pointer.clone()),
+        }
+    }
 }
 
 /// One result for each row, in their order.

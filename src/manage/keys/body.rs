@@ -10,7 +10,7 @@ use crate::foundation::clock::Moment;
 use crate::foundation::id::OrganizationId;
 use crate::foundation::text::is_line;
 use crate::manage::refused::Refused;
-use crate::model::api_key::{Holder, OperatorRole};
+use crate::model::api_key::{Holder, OperatorRole, network};
 use crate::model::permission::Permission;
 
 const LONGEST_NAME: usize = 200;
@@ -38,7 +38,7 @@ pub struct CreateApiKey {
     /// When it ends (RFC 3339); of an organization's key within a year, which it is if absent.
     #[schemars(extend("format" = "date-time"))]
     pub expires_at: Option<String>,
-    /// From where alone it may be used, as in `192.0.2.0/24`; absent: from anywhere.
+    /// From where alone it may be used, as in `192.0.2.0/24` or `192.0.2.7`; absent: from anywhere.
     #[schemars(extend("maxItems" = MOST_NETWORKS))]
     pub networks: Option<Vec<String>>,
 }
@@ -150,9 +150,7 @@ fn networks(list: Vec<String>) -> Result<Vec<IpNet>, Refused> {
         return Err(Refused::value("/networks", format!("must be at most {MOST_NETWORKS}")));
     }
     let read = |(place, text): (usize, &String)| {
-        let wrong =
-            || Refused::value(&format!("/networks/{place}"), "must be a network such as 192.0.2.0/24");
-        text.parse().map_err(|_| wrong())
+        network(text).map_err(|why| Refused::value(&format!("/networks/{place}"), why))
     };
     list.iter().enumerate().map(read).collect()
 }

@@ -20,7 +20,7 @@ use crate::foundation::email::Email;
 use crate::foundation::id::{OrganizationId, UserId};
 use crate::join::owners::{self, NotChanged};
 use crate::join::{self, Joined, Joining};
-use crate::model::audit_event::{AuditEvent, Outcome};
+use crate::model::audit_event::{Actor, AuditEvent, Outcome};
 use crate::model::membership::{Membership, MembershipKind, MembershipSource, MembershipStatus};
 use crate::model::project::MembershipMode;
 use crate::model::role;
@@ -88,6 +88,7 @@ pub async fn touchable(
     user: UserId,
 ) -> Result<Membership, Refused> {
     let before = present(change, organization, user).await?;
+    refuse_by_consent(change, user)?;
     let custom = custom(change, organization).await?;
     let told = |code: Code| Refused::ceiling(code, "they may change more here than you may");
     may_touch(&change.standing, &before.roles, &custom, change.keep.now).map_err(told)?;
@@ -101,11 +102,21 @@ async fn leaving(
     user: UserId,
 ) -> Result<Membership, Refused> {
     let before = present(change, organization, user).await?;
+    refuse_by_consent(change, user)?;
     let owns = before.roles.iter().any(|name| name == role::OWNER);
     if owns && !is_fresh(&change.standing, OWNERS_FRESH, change.keep.now) {
         return Err(Refused::stale(OWNERS_FRESH));
     }
     Ok(before)
+}
+
+/// What somebody is here is theirs to give up, and no application's that they had to allow (threats C22).
+fn refuse_by_consent(change: &Change<'_, '_>, user: UserId) -> Result<(), Refused> {
+    let is_by_consent = matches!(change.standing, Standing::Within { is_by_consent: true, .. });
+    match is_by_consent && change.keep.actor == Actor::User(user) {
+        true => Err(Refused::new(Code::BeyondConsent, "it does nothing to their own place here")),
+        false => Ok(()),
+    }
 }
 
 async fn present(

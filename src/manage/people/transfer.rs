@@ -64,8 +64,8 @@ pub async fn accept(
     let Transfer { from, created_at, .. } = taken.ok_or_else(Refused::hidden)?;
     // It was offered to whom another word named, which may be somebody else (threats C02).
     if vouched::is_anothers_word(change.tx, (change.keep.project.id, to), created_at).await? {
-        let detail = "since it was offered, another version of their connection has gone live: it is to be taken back, \
-                      and offered anew";
+        let detail = "since it was offered, another version of their connection has gone live, or somebody has said what \
+                      their provider calls them: it is to be taken back, and offered anew";
         return Err(Refused::new(Code::OfferOutdated, detail));
     }
     let heir = heir(change, organization, from, to).await?;

@@ -21,6 +21,8 @@ pub struct Version {
     pub secret: Option<Vec<u8>>,
     /// Who made it: an id, or the kind of who has none.
     pub created_by: String,
+    /// The delegation, or the application that they had to allow, by which they acted: then it is not their own word.
+    pub by_leave: Option<String>,
     pub created_at: Moment,
     /// The version that was live when somebody began to draft it; absent: none was.
     pub begun_on: Option<i64>,
@@ -116,6 +118,7 @@ impl Version {
             settings: Settings::clone(&connection.settings),
             secret: connection.secret.clone(),
             created_by: "operator".into(),
+            by_leave: None,
             created_at: connection.updated_at,
             begun_on: None,
             activated_at: None,

@@ -11,7 +11,7 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT connection_id, version, state, settings, secret, created_by, created_at, begun_on, activated_at,
-                    worked_at, ended_at, reason
+                    worked_at, ended_at, reason, by_leave
              FROM connection_versions ",
             $rest
         )
@@ -32,6 +32,7 @@ fn version(row: &Row) -> Result<Version, StoreError> {
         worked_at: row.get(9)?,
         ended_at: row.get(10)?,
         reason: row.get(11)?,
+        by_leave: row.get(12)?,
     })
 }
 
@@ -103,8 +104,8 @@ pub async fn next(db: &mut impl Read, connection: &Connection) -> Result<i64, St
 pub async fn put(tx: &mut Tx<'_>, version: &Version) -> Result<(), StoreError> {
     tx.execute(
         "INSERT INTO connection_versions (connection_id, version, state, settings, secret, created_by, created_at,
-                                          begun_on, activated_at, worked_at, ended_at, reason)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+                                          begun_on, activated_at, worked_at, ended_at, reason, by_leave)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
          ON CONFLICT (connection_id, version) DO UPDATE
          SET state = excluded.state, settings = excluded.settings, secret = excluded.secret,
              activated_at = excluded.activated_at, worked_at = excluded.worked_at, ended_at = excluded.ended_at,
@@ -121,7 +122,8 @@ pub async fn put(tx: &mut Tx<'_>, version: &Version) -> Result<(), StoreError> {
             version.activated_at,
             version.worked_at,
             version.ended_at,
-            version.reason.as_deref()
+            version.reason.as_deref(),
+            version.by_leave.as_deref()
         ],
     )
     .await?;

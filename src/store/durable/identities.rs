@@ -130,9 +130,11 @@ pub async fn relink(
     tx: &mut Tx<'_>,
     (from, to): (ConnectionId, ConnectionId),
     issuer: &str,
+    now: Moment,
 ) -> Result<u64, StoreError> {
-    let sql = "UPDATE identities SET connection_id = $2 WHERE connection_id = $1 AND issuer = $3";
-    tx.execute(sql, params![from, to, issuer]).await
+    let sql =
+        "UPDATE identities SET connection_id = $2, named_at = $4 WHERE connection_id = $1 AND issuer = $3";
+    tx.execute(sql, params![from, to, issuer, now]).await
 }
 
 /// By what kinds of names people of an issuer are known to a connection, and how many are by each.
@@ -173,7 +175,7 @@ pub async fn change_naming(
     (from, to): (&Naming, &Naming),
     now: Moment,
 ) -> Result<u64, StoreError> {
-    let sql = "UPDATE identities SET naming = $4, renamed_at = $5
+    let sql = "UPDATE identities SET naming = $4, renamed_at = $5, named_at = $5
                WHERE connection_id = $1 AND issuer = $2 AND naming = $3";
     tx.execute(sql, params![connection, issuer, to_json(from), to_json(to), now]).await
 }
@@ -196,7 +198,7 @@ pub async fn rename(
     (subject, naming): (&str, &Naming),
     now: Moment,
 ) -> Result<(), StoreError> {
-    let sql = "UPDATE identities SET subject = $2, naming = $3, renamed_at = $4 WHERE id = $1";
+    let sql = "UPDATE identities SET subject = $2, naming = $3, renamed_at = $4, named_at = $4 WHERE id = $1";
     tx.execute(sql, params![id, subject, to_json(naming), now]).await?;
     Ok(())
 }

@@ -185,12 +185,16 @@ async fn waiting(
 }
 
 /// Whether somebody is known by another word now than at that moment: of a connection by which they have come, a version
-/// has ended since then that did not believe the same as what is live.
+/// has ended since then that did not believe the same as what is live; or somebody has said what they are called.
 pub async fn is_anothers_word(
     db: &mut impl Read,
     (project, user): (ProjectId, UserId),
     since: Moment,
 ) -> Result<bool, StoreError> {
+    let named = "SELECT id FROM identities WHERE user_id = $1 AND named_at >= $2 LIMIT 1";
+    if db.one(named, params![user, since]).await?.is_some() {
+        return Ok(true);
+    }
     let sql = "SELECT DISTINCT connection_id FROM identities WHERE user_id = $1";
     let rows = db.all(sql, params![user]).await?;
     let all: Vec<ConnectionId> = rows.iter().map(|row| row.get(0)).collect::<Result<_, _>>()?;

@@ -9,8 +9,8 @@ use behalf::model::permission::Permission;
 use http::Method;
 use serde_json::Value;
 
-use crate::house::api::{Api, plant};
-use crate::house::broker::House;
+use crate::house::api::{Api, THIRD, plant};
+use crate::house::broker::{House, Plan};
 use crate::house::visitor::Answer;
 
 /// A parameter that no route knows: whoever is told so has got past every question of who they are, and nothing is
@@ -152,6 +152,8 @@ async fn everybody(house: &House) -> Vec<(&'static str, Api)> {
         ("auditor", Api::by(house, OperatorRole::Auditor).await),
         ("support", Api::by(house, OperatorRole::Support).await),
         ("owner", Api::person(house, "ann@a.test", "org-a").await),
+        ("owner_by_consent", Api::by_consent(house, "ann@a.test", "org-a").await),
+        ("admin", admin(house).await),
         ("member", Api::person(house, "con@a.test", "org-a").await),
         ("key", Api::key(house, "org-a", &all).await),
         ("powerless_key", Api::key(house, "org-a", &[]).await),
@@ -160,6 +162,14 @@ async fn everybody(house: &House) -> Vec<(&'static str, Api)> {
         ("garbage", Api::with(house, Some("behalf_org_garbage".into())).await),
         ("nobody", Api::with(house, None).await),
     ]
+}
+
+async fn admin(house: &House) -> Api {
+    let admin = Api::person(house, "adi@a.test", "org-a").await;
+    let path = format!("/organizations/org-a/members/{}/role", house.user("adi@a.test").await);
+    let made = Api::operator(house).await.patch(&path, serde_json::json!({"role": "admin"})).await;
+    assert_eq!(made.status, 200, "{}", made.body);
+    admin
 }
 
 /// What somebody is told; `granted` where they get past.
@@ -185,7 +195,7 @@ async fn tries(api: &Api, method: &Method, path: &str) -> Answer {
 
 #[tokio::test]
 async fn c20_c22_s0_03_s0_34_every_route_is_for_whom_the_table_says() {
-    let house = House::opens().await;
+    let house = Plan::default().and(THIRD).build().await;
     // People are known once they have been here.
     let everybody = everybody(&house).await;
     let (ids, nowhere) = (Ids::of(&house).await, Ids::unknown());
@@ -217,6 +227,9 @@ async fn c20_c22_s0_03_s0_34_every_route_is_for_whom_the_table_says() {
                 None => by_code.push((code, vec![name])),
             }
         }
+        let may = |name: &str| by_code.iter().any(|(code, names)| code == "granted" && names.contains(&name));
+        // What is an owner's alone, no application does that they had to allow.
+        assert!(!may("owner_by_consent") || may("admin"), "{} {}", route.method, route.path);
         writeln!(table, "{} {}", route.method, route.path).unwrap();
         for (code, names) in by_code {
             writeln!(table, "    {code}: {}", names.join(" ")).unwrap();

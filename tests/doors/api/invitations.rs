@@ -153,6 +153,14 @@ async fn s1_r21_m19_of_many_rows_each_has_its_own_result() {
             ]
         );
         assert!(results.iter().all(|row| row["token"].is_string() == (row["status"] == "created")));
+        // Which cell is wrong is told as of a single one.
+        for (place, lonely) in [(4, ask("nonsense", "member")), (6, ask("three@c.test", "Owner"))] {
+            let single = admin.post(PATH, lonely).await.json();
+            let row = &results[place];
+            assert_eq!((&row["code"], &row["detail"]), (&single["code"], &single["detail"]));
+            assert_eq!(row["pointer"], single["errors"][0]["pointer"]);
+        }
+        assert_eq!(results[4]["pointer"], json!("/email"));
         assert_eq!(house.count("invitations").await, 3);
 
         let before = house.before().await;

@@ -189,8 +189,10 @@ async fn s0_09_an_operator_token_is_bound_to_networks_and_only_the_system_operat
             })
             .await
     };
-    let here = json!({"networks": ["127.0.0.0/8", "::1/128"]});
-    assert_eq!(patched(&etag, here.clone()).await.status, 200);
+    let here = json!({"networks": ["127.0.0.1", "::1"]});
+    let told_back = patched(&etag, here.clone()).await;
+    assert_eq!(told_back.status, 200, "{}", told_back.body);
+    assert_eq!(told_back.json()["networks"], json!(["127.0.0.1/32", "::1/128"]));
     assert_eq!(token.get("/organizations").await.status, 200);
     assert_eq!(told(&patched(&etag, here).await), (412, json!("precondition_failed")));
     assert_eq!(operator.get(&path).await.json()["last_used_at"], "2026-06-01T09:00:00.000Z");
@@ -216,6 +218,10 @@ async fn s0_09_an_operator_token_is_bound_to_networks_and_only_the_system_operat
         ("/permissions", json!({"name": "a", "organization_id": "org-a"})),
         ("/permissions", json!({"name": "a", "organization_id": "org-a", "permissions": []})),
         ("/networks/1", json!({"name": "a", "role": "system", "networks": ["10.0.0.0/8", "10.0.0.0/33"]})),
+        // From there nobody ever comes, or the half of it means nothing.
+        ("/networks/0", json!({"name": "a", "role": "system", "networks": ["::ffff:127.0.0.0/104"]})),
+        ("/networks/0", json!({"name": "a", "role": "system", "networks": ["::ffff:127.0.0.1"]})),
+        ("/networks/0", json!({"name": "a", "role": "system", "networks": ["10.0.0.1/8"]})),
         ("/expires_at", json!({"name": "a", "role": "system", "expires_at": "2026-06-01T09:00:00Z"})),
         ("/expires_at", json!({"name": "a", "role": "system", "expires_at": "tomorrow"})),
         (

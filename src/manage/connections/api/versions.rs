@@ -116,9 +116,10 @@ pub struct Activate;
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ActivateBody {
-    /// The draft's number, for who wants no other. A draft of somebody else's by which the provider is believed otherwise is
-    /// named by it, or by `If-Match`; the operator, and of any other draft everybody, may leave both out. One that undoes what
-    /// was changed since it was begun goes live by `If-Match` alone, whoever makes it so (`draft_outdated`).
+    /// The draft's number, for who wants no other. A draft of somebody else's, or of an application that somebody has allowed,
+    /// by which the provider is believed otherwise is named by it, or by `If-Match`; the operator, and of any other draft
+    /// everybody, may leave both out. One that undoes what was changed since it was begun goes live by `If-Match` alone,
+    /// whoever makes it so (`draft_outdated`).
     pub version: Option<i64>,
     /// Also where people sign in by the connection, and nobody has tried the draft: for an owner who has just signed in, and
     /// the operator; for the operator, also where no owner could sign in any more.

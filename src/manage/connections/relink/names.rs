@@ -9,11 +9,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::refuse_others;
 use crate::foundation::id::ConnectionId;
 use crate::manage::api::route::{At, Json, NoBody, NoQuery, Operation, Thing};
 use crate::manage::authority::Need;
-use crate::manage::connections::api::{FRESH, READ, WRITE};
+use crate::manage::connections::api::{FRESH, OWNERS, READ};
 use crate::manage::connections::{Doors, event, held};
 use crate::manage::desk::{Answer, Change, Desk};
 use crate::manage::last_way::Sure;
@@ -192,7 +191,7 @@ impl Operation for Relink {
     const PATH: &'static str = PATH;
     const NAME: &'static str = "relink_names";
     const SUMMARY: &'static str = "Says that names of one kind are names of another one from now on, of everybody who is known by it: the same text, the same person; for an owner, and the operator.";
-    const NEED: Need = WRITE;
+    const NEED: Need = OWNERS;
     const AT: At = At::Thing(Thing::Connection);
     const STATUS: &'static [u16] = &[200];
     const CODES: &'static [Code] = &[
@@ -211,7 +210,6 @@ impl Operation for Relink {
         let id: ConnectionId = desk.params.id("connection_id")?;
         let forced = query.insists(&desk)?;
         desk.change(async move |change| {
-            refuse_others(&change.standing)?;
             let relinked = relink(change, id, (&body.0, forced)).await?;
             Answer::new(200, &relinked)
         })

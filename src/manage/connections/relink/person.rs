@@ -8,11 +8,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::names::NamesBody;
-use super::refuse_others;
 use crate::foundation::id::{ConnectionId, IdentityId, UserId};
 use crate::manage::api::route::{At, Json, NoBody, NoQuery, Operation, Thing};
 use crate::manage::authority::Need;
-use crate::manage::connections::api::{FRESH, READ, WRITE};
+use crate::manage::connections::api::{FRESH, OWNERS, READ};
 use crate::manage::connections::{Doors, event, held};
 use crate::manage::desk::{Answer, Change, Desk};
 use crate::manage::last_way::Sure;
@@ -117,7 +116,7 @@ impl Operation for Relink {
     const PATH: &'static str = PATH;
     const NAME: &'static str = "relink_person";
     const SUMMARY: &'static str = "Says what the provider calls somebody from now on: under that name they are who they were; for an owner, and the operator.";
-    const NEED: Need = WRITE;
+    const NEED: Need = OWNERS;
     const AT: At = At::Thing(Thing::Connection);
     const STATUS: &'static [u16] = &[200];
     const CODES: &'static [Code] =
@@ -132,7 +131,6 @@ impl Operation for Relink {
         let user: UserId = desk.params.id("user_id")?;
         let forced = query.insists(&desk)?;
         desk.change(async move |change| {
-            refuse_others(&change.standing)?;
             let renamed = relink(change, (id, user), (&body.0, forced)).await?;
             Answer::new(200, &PersonName::of(&renamed))
         })

@@ -299,6 +299,7 @@ impl Operation for Patch {
     const AT: At = At::Organization;
     const STATUS: &'static [u16] = &[200];
     const CODES: &'static [Code] = &[
+        Code::BeyondConsent,
         Code::LastOwner,
         Code::OperatorRequired,
         Code::PolicyLocksOut,
@@ -332,6 +333,7 @@ impl Operation for ChangeRole {
     const AT: At = At::Organization;
     const STATUS: &'static [u16] = &[200];
     const CODES: &'static [Code] = &[
+        Code::BeyondConsent,
         Code::LastOwner,
         Code::OperatorRequired,
         Code::PolicyLocksOut,
@@ -378,6 +380,7 @@ impl Operation for Remove {
     const CODES: &'static [Code] = &[
         Code::PermissionMissing,
         Code::OrganizationFunctionMissing,
+        Code::BeyondConsent,
         Code::LastOwner,
         Code::PolicyLocksOut,
         Code::ReauthenticationRequired,

@@ -138,7 +138,7 @@ impl Operation for Accept {
     const PATH: &'static str = "/organizations/{organization_id}/transfer-ownership/accept";
     const NAME: &'static str = "accept_ownership";
     const SUMMARY: &'static str = "Accepts the ownership that is offered to the caller.";
-    const NEED: Need = Need::Person;
+    const NEED: Need = Need::Account;
     const AT: At = At::Organization;
     const STATUS: &'static [u16] = &[200];
     const CODES: &'static [Code] = &[
@@ -173,7 +173,7 @@ impl Operation for Cancel {
     const PATH: &'static str = "/organizations/{organization_id}/transfer-ownership";
     const NAME: &'static str = "cancel_ownership_transfer";
     const SUMMARY: &'static str = "Takes an offer back, or turns it down; any owner may.";
-    const NEED: Need = Need::Person;
+    const NEED: Need = Need::Account;
     const AT: At = At::Organization;
     const STATUS: &'static [u16] = &[204];
     type Query = NoQuery;

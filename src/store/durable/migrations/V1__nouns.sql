@@ -88,6 +88,8 @@ CREATE TABLE connection_versions (
     -- Sealed, as in the row of the connection.
     secret        BYTEA,
     created_by    TEXT NOT NULL,
+    -- The delegation, or the application that they had to allow, by which they acted.
+    by_leave      TEXT,
     created_at    BIGINT NOT NULL,
     -- What was live when somebody began to draft it.
     begun_on      BIGINT,
@@ -307,7 +309,9 @@ CREATE TABLE identities (
     created_at    BIGINT NOT NULL,
     last_login_at BIGINT NOT NULL,
     -- When somebody said what they are called from now on; absent: they have come under that name.
-    renamed_at    BIGINT
+    renamed_at    BIGINT,
+    -- When somebody said last what they are called, or by which connection they come.
+    named_at      BIGINT
 );
 -- The only way in which a login finds a user (invariant 1).
 CREATE UNIQUE INDEX identities_connection_id_issuer_subject_key ON identities (connection_id, issuer, subject);
