@@ -159,7 +159,8 @@ async fn h25_whoever_chooses_twice_leaves_twice_and_comes_back_from_the_last() {
             let flow = form.action.as_str().strip_suffix("/identify").unwrap();
             let again = bob.browser.get(flow).await;
             assert_eq!(again.body.contains(&cb), !is_off, "{wrong}: {}", again.body);
-            let away = bob.browser.submit(&again.form_with("connection").with("connection", &cb2)).await;
+            let away =
+                bob.browser.submit(&again.form_with_button("connection").with("connection", &cb2)).await;
             let arrival = bob.goes_on(&ask, away).await;
             assert_eq!(ask.redeems(&arrival).await.id["idp"], json!(cb2), "{name} {wrong}");
             house.execute(&set("active")).await;
