@@ -144,14 +144,14 @@ pub async fn take_back(tx: &mut Tx<'_>, keep: &Keep, held: &Held) -> Result<usiz
         keep.record(tx, &event).await?;
     }
     if !gone.is_empty() {
-        let within = held.within.filter();
-        let mut entered = sign_outs::take_of_application(tx, held.user, held.application, within).await?;
+        let (user, application) = (held.user, held.application);
+        let entered = match held.within {
+            // A logout token that names no organization ends all that the application has by that session: until the rest is
+            // over, too, it is told of none.
+            Within::Personal => sign_outs::take_last_of_application(tx, user, application).await?,
+            within => sign_outs::take_of_application(tx, user, application, within.filter()).await?,
+        };
         let whole = if held.within == Within::Everything { Whole::Yes } else { Whole::No };
-        if held.within == Within::Personal {
-            // A logout token that names no organization ends all that the application has by that session.
-            let left = sign_outs::sessions_entered(tx, held.user, held.application).await?;
-            entered.retain(|one| !left.contains(&one.session));
-        }
         tell(tx, keep, &entered, whole).await?;
     }
     Ok(gone.len())

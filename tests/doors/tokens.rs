@@ -167,7 +167,12 @@ async fn an_introspection_is_signed_for_whoever_wants_it_so() {
         assert_eq!(claims["token_introspection"]["active"], json!(active));
         assert!(claims.get("sub").is_none() && claims.get("exp").is_none(), "it is no token: {claims}");
     }
-    for accepted in ["application/json", "application/token-introspection+jwt; q=0, application/json"] {
+    for accepted in [
+        "application/json",
+        "application/token-introspection+jwt;q=0, application/json",
+        "application/token-introspection+jwt; Q=0.000, application/json",
+        "application/token-introspection+jwt;	q=0.0, application/json",
+    ] {
         let plain = rp1.posts("/introspect", &[("token", "x")]).accepts(accepted).send().await;
         assert_eq!(plain.json(), json!({ "active": false }), "{accepted}");
     }

@@ -264,6 +264,18 @@ async fn m03_what_is_for_no_organization_is_ended_alone_and_told_once_nothing_el
         let told = ear.claims(&house, "rp1").await;
         let named: Vec<_> = told.iter().map(|told| told.get("org_id").cloned()).collect();
         assert_eq!(named, [Some(json!(house.organization("org-a").await)), None]);
+        // The other way round it is told of the rest when the session ends.
+        tokens(&mut con, &rp1, "org-a").await;
+        alone(&mut con).await;
+        for organization in ["none", &house.organization("org-a").await] {
+            ends(&mut con, organization).await;
+        }
+        assert_eq!(ear.claims(&house, "rp1").await.len(), 3, "of the organization");
+        let page = looks(&house, &mut con, "/logout").await;
+        con.browser.submit(&page.form().with("sign_out", "yes")).await;
+        house.tells().await;
+        let told = ear.claims(&house, "rp1").await;
+        assert_eq!((told.len(), told[3].get("org_id")), (4, None));
     }
 }
 

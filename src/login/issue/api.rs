@@ -117,7 +117,11 @@ pub async fn introspection(visitor: Visitor, MachineForm(params): MachineForm) -
 fn wants_signed(headers: &HeaderMap) -> bool {
     let accepted = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     // What weighs nothing is not wanted (RFC 9110, section 12.4.2).
-    let wanted = accepted.split(',').filter(|one| !one.replace(' ', "").ends_with(";q=0"));
+    let is_nothing = |weight: &str| {
+        let (name, value) = weight.split_once('=').unwrap_or_default();
+        name.trim().eq_ignore_ascii_case("q") && value.trim().parse() == Ok(0.0_f32)
+    };
+    let wanted = accepted.split(',').filter(|one| !one.split(';').skip(1).any(is_nothing));
     let kinds = wanted.filter_map(|one| one.split(';').next());
     let signed = format!("application/{}", introspection::SIGNED);
     kinds.map(str::trim).any(|kind| kind.eq_ignore_ascii_case(&signed))

@@ -97,7 +97,7 @@ pub async fn end_one(
     done(&visitor, &browser, &params, read(&id).map(Wish::EndSession)).await
 }
 
-/// `POST /account/applications/{application_id}/end`, with the `organization` that it is for: an empty text for none.
+/// `POST /account/applications/{application_id}/end`, with the `organization` that it is for, or `none`.
 pub async fn end_application(
     visitor: Visitor,
     browser: Browser,

@@ -172,15 +172,18 @@ pub async fn take_of_application(
     tx.all(sql, params![user, application, within]).await?.iter().map(entered).collect()
 }
 
-/// The sessions by which an application has anything of somebody.
-pub async fn sessions_entered(
-    db: &mut impl Read,
+/// As [`take_of_application`], of what is for no organization: of sessions by which it has nothing else.
+pub async fn take_last_of_application(
+    tx: &mut Tx<'_>,
     user: UserId,
     application: ApplicationId,
-) -> Result<Vec<SessionId>, StoreError> {
-    let sql =
-        "SELECT DISTINCT session_id FROM session_applications WHERE user_id = $1 AND application_id = $2";
-    db.all(sql, params![user, application]).await?.iter().map(|row| row.get(0)).collect()
+) -> Result<Vec<Entered>, StoreError> {
+    let sql = "DELETE FROM session_applications
+               WHERE user_id = $1 AND application_id = $2 AND acts_for = '' AND session_id NOT IN
+                     (SELECT session_id FROM session_applications
+                      WHERE user_id = $1 AND application_id = $2 AND acts_for <> '')
+               RETURNING session_id, application_id, user_id, acts_for, delegation_id, home_id";
+    tx.all(sql, params![user, application]).await?.iter().map(entered).collect()
 }
 
 fn entered(row: &Row) -> Result<Entered, StoreError> {
