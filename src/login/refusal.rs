@@ -314,9 +314,9 @@ impl Refusal {
             Self::LoginRequired
             | Self::SelectionRequired
             | Self::Cancelled
-            | Self::AuthenticationTooOld
             | Self::ConsentRequired
             | Self::ConsentDenied => (StatusCode::FORBIDDEN, P::FlowExpired),
+            Self::AuthenticationTooOld => (StatusCode::FORBIDDEN, P::ProvedTooLongAgo),
             Self::NoIdentityProvider => (StatusCode::FORBIDDEN, P::NoIdentityProvider),
             Self::ConnectionNotOffered => (StatusCode::FORBIDDEN, P::ConnectionNotOffered),
             Self::IdpUnreachable(_) => (StatusCode::BAD_GATEWAY, P::IdpUnreachable),

@@ -182,6 +182,10 @@ error-not_proved_anew-title = Wir wissen nicht, wann Sie sich angemeldet haben
 error-not_proved_anew-text = Hier ist eine frische Anmeldung verlangt, und der Identitätsanbieter Ihres Unternehmens hat nicht gesagt, wann Sie sich dort angemeldet haben.
 error-not_proved_anew-next = Gehen Sie dorthin zurück, woher Sie kommen. Wenn Sie hineinmüssen, schicken Sie Ihrer IT-Abteilung die Kennung unten: Der Identitätsanbieter muss den Zeitpunkt der Anmeldung nennen (auth_time).
 
+error-proved_too_long_ago-title = Bitte melden Sie sich neu an
+error-proved_too_long_ago-text = Hier ist eine frische Anmeldung verlangt, und Ihre liegt zu lange zurück.
+error-proved_too_long_ago-next = Gehen Sie dorthin zurück, woher Sie kommen, und melden Sie sich noch einmal an. Führt das wieder hierher, schicken Sie Ihrer IT-Abteilung die Kennung unten: Der Identitätsanbieter muss Sie neu anmelden lassen, wenn wir das verlangen.
+
 error-email_domain_not_allowed-title = Diese E-Mail-Adresse geht hier nicht
 error-email_domain_not_allowed-text = Ihr Identitätsanbieter hat uns eine E-Mail-Adresse genannt, für die er nicht bürgen darf.
 error-email_domain_not_allowed-next = Melden Sie sich mit Ihrem Arbeitskonto an. Ist es Ihr Arbeitskonto, sagen Sie Ihrer IT-Abteilung Bescheid.

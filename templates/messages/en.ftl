@@ -182,6 +182,10 @@ error-not_proved_anew-title = We could not tell when you signed in
 error-not_proved_anew-text = A fresh sign-in is wanted here, and your company’s identity provider did not say when you signed in there.
 error-not_proved_anew-next = Go back to where you came from. If you need to get in, send the reference below to your IT department: the identity provider must tell the sign-in time (auth_time).
 
+error-proved_too_long_ago-title = Please sign in anew
+error-proved_too_long_ago-text = A fresh sign-in is wanted here, and yours was too long ago.
+error-proved_too_long_ago-next = Go back to where you came from and sign in once more. If that leads here again, send the reference below to your IT department: the identity provider must let you sign in anew when we ask it to.
+
 error-email_domain_not_allowed-title = This email address cannot be used here
 error-email_domain_not_allowed-text = Your identity provider told us an email address that it may not vouch for.
 error-email_domain_not_allowed-next = Sign in with your work account. If this is your work account, tell your IT department.

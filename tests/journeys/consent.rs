@@ -374,12 +374,12 @@ async fn what_was_allowed_for_nobody_but_oneself_is_taken_back_alone_and_each_sa
         let asks = |scope: &str| rp1.asks().with("scope", scope).with("login_hint", "con@a.test");
         let of_a = asks("openid organization:org-a");
         let of_a = of_a.redeems(&allows(&mut con, &of_a, "A Corporation").await).await;
-        house.turn_clock(86_400);
+        house.turn_clock(3_600);
         let alone = asks("openid organization:*");
         let arrival = allows(&mut con, &alone, "First App").await;
         let alone = alone.redeems(&arrival).await;
         let account = con.browser.get(&format!("{}/account/applications", house.url)).await;
-        for moment in ["2026-06-01 09:00 UTC", "2026-06-02 09:00 UTC"] {
+        for moment in ["2026-06-01 09:00 UTC", "2026-06-01 10:00 UTC"] {
             assert!(account.body.contains(&format!("Allowed on {moment}")), "{moment}: {}", account.body);
         }
         let of_nobody = |end: &str| {

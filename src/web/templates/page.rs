@@ -577,6 +577,7 @@ problems! {
     BindingUnsupported = "binding_unsupported",
     EmailDomainNotAllowed = "email_domain_not_allowed",
     NotProvedAnew = "not_proved_anew",
+    ProvedTooLongAgo = "proved_too_long_ago",
     NoOrganization = "no_organization",
     /// Unknown, or not one of the person's: nobody is told which.
     OrganizationNotAllowed = "organization_not_allowed",
