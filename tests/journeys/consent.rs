@@ -397,11 +397,11 @@ async fn what_was_allowed_for_nobody_but_oneself_is_taken_back_alone_and_each_sa
         let silent = is_led(&mut con, &asks("openid organization:*").with("prompt", "none")).await;
         assert_eq!(silent.error().0, "consent_required", "{}", silent.told());
         is_led(&mut con, &asks("openid organization:org-a").with("prompt", "none")).await.code();
-        let before = house.before().await;
         for again in [&withdraws, &ends] {
+            let before = house.before().await;
             assert_eq!(con.browser.submit(again).await.status, 404, "what is over is over");
+            house.refused(&before, "not_found").await;
         }
-        house.refused(&before, "not_found").await;
     }
 }
 
