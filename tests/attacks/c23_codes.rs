@@ -90,9 +90,19 @@ async fn c23_a_code_lives_for_a_minute() {
     let (ask, young) = code(&mut ann, &rp1).await;
     let (late, old) = code(&mut ann, &rp1).await;
     house.turn_clock(59);
-    assert_eq!(ask.redemption(&young).send().await.status, 200);
+    let first = ask.redemption(&young).send().await;
+    assert_eq!(first.status, 200);
     house.turn_clock(2);
     is_refused(&house, &late.redemption(&old), "after 61 seconds").await;
+    is_refused(&house, &late.redemption(&old), "and again: nobody has used it").await;
+    let untouched = house.count("grants WHERE code_used_at IS NULL AND revoked_at IS NULL").await;
+    assert_eq!(untouched, 1, "what has run out is not changed by who brings it");
+    assert_eq!(house.events_of("token.code_replayed").await, 0);
+    // What was used before it ran out is a replay, however late.
+    let tokens = ask.reads(&first).await;
+    is_refused(&house, &ask.redemption(&young), "a used one, after 61 seconds").await;
+    assert_eq!(house.events_of("token.code_replayed").await, 1);
+    assert_eq!(rp1.userinfo(&tokens.access_token).await.status, 401);
 }
 
 #[tokio::test]

@@ -664,8 +664,13 @@ async fn c23_a_code_is_used_once_and_its_replay_kills_the_family(db: Database) {
     for wrong in [stranger, elsewhere, other] {
         assert_eq!(uses(wrong).await, Ok(None));
         assert_eq!(revokes(wrong).await, Ok(None));
-        assert_eq!(grants::has_code(&mut &db, wrong).await, Ok(false));
+        assert_eq!(grants::was_used(&mut &db, wrong).await, Ok(false));
     }
+    // Nobody has used it, so there is nothing to kill; and who comes when it has run out is too late.
+    assert_eq!(revokes(code).await, Ok(None));
+    assert_eq!(grants::was_used(&mut &db, code).await, Ok(false));
+    let late = made.code_expires_at;
+    assert_eq!(db.write(async move |tx| grants::use_code(tx, code, None, late).await).await, Ok(None));
     assert_eq!(grants::by_id(&mut &db, made.id).await.unwrap().unwrap().revoked_at, None);
     let results = futures_util::future::join_all((0..20).map(|_| uses(code))).await;
     let won: Vec<_> = results.into_iter().filter_map(Result::unwrap).collect();
@@ -673,7 +678,7 @@ async fn c23_a_code_is_used_once_and_its_replay_kills_the_family(db: Database) {
     assert_eq!(revokes(code).await.unwrap().unwrap().revoked_at, Some(NOW));
     assert_eq!(grants::by_id(&mut &db, made.id).await.unwrap().unwrap().revoked_at, Some(NOW));
     assert_eq!(revokes(code).await, Ok(None), "what is dead is not killed again");
-    assert_eq!(grants::has_code(&mut &db, code).await, Ok(true));
+    assert_eq!(grants::was_used(&mut &db, code).await, Ok(true));
     assert_eq!(uses(code).await, Ok(None));
 }
 

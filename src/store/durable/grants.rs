@@ -238,8 +238,8 @@ pub struct Code {
     pub digest: Digest,
 }
 
-/// Uses a code: the first caller gets its grant, whoever comes later gets nothing. Another project's is unknown. From
-/// then on the family may be refreshed, if `refresh` says so, and until when it lives.
+/// Uses a code: the first caller gets its grant, whoever comes later, or too late, gets nothing. Another project's is unknown.
+/// From then on the family may be refreshed, if `refresh` says so, and until when it lives.
 pub async fn use_code(
     tx: &mut Tx<'_>,
     code: Code,
@@ -250,7 +250,8 @@ pub async fn use_code(
         "UPDATE grants SET ",
         refreshed!(),
         ", code_used_at = $9, expires_at = COALESCE($10, expires_at)
-         WHERE id = $7 AND code_digest = $8 AND project_id = $6 AND code_used_at IS NULL RETURNING ",
+         WHERE id = $7 AND code_digest = $8 AND project_id = $6 AND code_used_at IS NULL AND code_expires_at > $9
+         RETURNING ",
         columns!()
     );
     let (refresh, ends) = refresh.unzip();
@@ -275,15 +276,16 @@ pub async fn use_code(
 pub async fn revoke_by_code(tx: &mut Tx<'_>, code: Code, now: Moment) -> Result<Option<Grant>, StoreError> {
     let sql = concat!(
         "UPDATE grants SET revoked_at = $4
-         WHERE id = $2 AND code_digest = $3 AND project_id = $1 AND revoked_at IS NULL RETURNING ",
+         WHERE id = $2 AND code_digest = $3 AND project_id = $1 AND code_used_at IS NOT NULL AND revoked_at IS NULL
+         RETURNING ",
         columns!()
     );
     tx.one(sql, params![code.project, code.grant, code.digest, now]).await?.as_ref().map(grant).transpose()
 }
 
-/// Whether there is such a code, used or not.
-pub async fn has_code(db: &mut impl Read, code: Code) -> Result<bool, StoreError> {
-    let sql = "SELECT 1 FROM grants WHERE id = $2 AND code_digest = $3 AND project_id = $1";
+/// Whether somebody has used this code.
+pub async fn was_used(db: &mut impl Read, code: Code) -> Result<bool, StoreError> {
+    let sql = "SELECT 1 FROM grants WHERE id = $2 AND code_digest = $3 AND project_id = $1 AND code_used_at IS NOT NULL";
     Ok(db.one(sql, params![code.project, code.grant, code.digest]).await?.is_some())
 }
 

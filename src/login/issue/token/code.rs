@@ -54,7 +54,8 @@ fn unknown() -> Refusal {
     invalid_grant("the code is unknown or has run out")
 }
 
-/// One code's redemption, in one transaction. A refusal is committed too: the code is burnt, the event recorded.
+/// One code's redemption, in one transaction. A refusal is committed too: the code is burnt, the event recorded. A code that
+/// has run out is worth what an unknown one is: whoever brings it changes nothing.
 struct Redeem {
     keyring: Keyring,
     random: Random,
@@ -122,8 +123,8 @@ impl Redeem {
         let (project, application) = (self.application.project_id, self.application.id);
         let replayed = invalid_grant("the code was used before");
         let Some(grant) = grants::revoke_by_code(tx, code, self.now).await? else {
-            let known = grants::has_code(tx, code).await?;
-            return Ok(Denied::Unrecorded(application, if known { replayed } else { unknown() }));
+            let used = grants::was_used(tx, code).await?;
+            return Ok(Denied::Unrecorded(application, if used { replayed } else { unknown() }));
         };
         grants::revoke_of_origin(tx, grant.id, self.now).await?;
         names::login_refused(replayed.name());
@@ -152,13 +153,13 @@ impl Redeem {
         resource::chosen(&self.request.resources, &grant.request.resources, &has).map_err(Refusal::Protocol)
     }
 
-    /// The code was issued to this application, for this redirect URI, to the holder of the verifier, just now.
+    /// The code was issued to this application, for this redirect URI, to the holder of the verifier.
     fn fits(&self, grant: &Grant) -> Result<(), Refusal> {
         let request = &grant.request;
         if grant.application_id != self.application.id {
             return Err(invalid_grant("the code was issued to another client"));
         }
-        if grant.revoked_at.is_some() || self.now >= grant.code_expires_at {
+        if grant.revoked_at.is_some() {
             return Err(unknown());
         }
         if request.redirect_uri != self.request.redirect_uri {
