@@ -43,6 +43,9 @@ pub struct Login {
     /// by the application's.
     #[serde(default)]
     pub proves_again: bool,
+    /// What they picked when their session had become too old for that: it is kept while they prove anew who they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub picked: Option<Picked>,
     pub stage: Stage,
 }
 
@@ -482,6 +485,13 @@ impl Context {
     }
 }
 
+/// For whom somebody has said on our page that they act: nobody else has said it by that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Picked {
+    pub user: UserId,
+    pub context: Context,
+}
+
 /// Somebody who may be given a code: authenticated, and acting for a chosen organization.
 #[derive(Debug)]
 pub struct Ready {
@@ -563,6 +573,7 @@ impl Login {
     pub fn restart(&mut self) {
         self.stage = Stage::Arrived(Arrived { another_account: true, unproved: false });
         self.beforehand = Beforehand::Unasked;
+        self.picked = None;
         self.restarts = self.restarts.wrapping_add(1);
         // The identity provider is to ask as well, or it would answer with the same person again.
         self.asked.prompt.select_account = true;

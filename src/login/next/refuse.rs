@@ -196,7 +196,7 @@ async fn connection(
 }
 
 /// Whether the person picked the organization on our page: then they may pick another.
-fn chosen_by_hand(journey: &Journey) -> bool {
+pub(super) fn chosen_by_hand(journey: &Journey) -> bool {
     matches!(&journey.login.stage, Stage::Acting(acting) if acting.by_hand)
 }
 
