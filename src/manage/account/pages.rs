@@ -457,6 +457,7 @@ fn own_told(page: &consent::Told) -> OwnTold {
     OwnTold {
         leads_to: page.place.host().map(str::to_owned),
         audiences: page.audiences.join(", "),
+        acts_at: page.acts_at.join(", "),
         scopes: page.scopes.clone(),
     }
 }

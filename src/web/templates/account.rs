@@ -125,6 +125,8 @@ pub struct OwnTold {
     pub leads_to: Option<String>,
     /// Where else its tokens are good, as a text.
     pub audiences: String,
+    /// Where it may act for them by what other applications show it, likewise.
+    pub acts_at: String,
     pub scopes: Vec<String>,
 }
 

@@ -397,6 +397,8 @@ pub struct Disclosed {
     pub audiences: Vec<String>,
     /// Whether they are good at our own administration API.
     pub manages: bool,
+    /// Where it may act for them by what other applications show it.
+    pub acts_at: Vec<String>,
 }
 
 /// Asks whether an application of others may be told of the person. Posts `csrf`, `shown` and `answer`: `allow` or `deny`.

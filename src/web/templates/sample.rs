@@ -249,9 +249,13 @@ fn applications(text: &str, email: &str) -> ApplicationsPage {
     let held_for = HeldFor::Unnamed { posted: at("org_2") };
     let hidden = OwnApplication { held_for, offline: false, ..named.clone() };
     let personal = OwnApplication { held_for: HeldFor::of(None, None), ..hidden.clone() };
-    let told =
-        OwnTold { leads_to: Some(at(text)), audiences: at(text), scopes: scope::SUPPORTED.map(at).to_vec() };
-    let device = OwnTold { leads_to: None, audiences: String::new(), ..told.clone() };
+    let told = OwnTold {
+        leads_to: Some(at(text)),
+        audiences: at(text),
+        acts_at: at(text),
+        scopes: scope::SUPPORTED.map(at).to_vec(),
+    };
+    let device = OwnTold { leads_to: None, audiences: String::new(), acts_at: String::new(), ..told.clone() };
     let consent = OwnConsent {
         name: at(text),
         held_for: HeldFor::Named { posted: at("org_1"), name: at(text) },
@@ -328,6 +332,7 @@ fn disclosed(text: &str) -> Disclosed {
         claims: vec![at(text)],
         audiences: vec![at(text)],
         manages: true,
+        acts_at: vec![at(text)],
     }
 }
 
