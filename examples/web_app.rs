@@ -330,13 +330,20 @@ fn refused(error: &str, description: &str) -> Response {
 /// `GET /`
 async fn home(State(app): State<App>, headers: HeaderMap) -> Response {
     let body = match app.session(&headers) {
-        Some(claims) => signed_in(&claims, &app.0.settings.issuer),
-        None => signed_out(&app.0.settings.issuer),
+        Some(claims) => signed_in(&claims, &app.0.settings),
+        None => signed_out(&app.0.settings),
     };
     page(StatusCode::OK, &body)
 }
 
-fn signed_out(issuer: &str) -> String {
+/// Where people sign out at Behalf, which leads them back here.
+fn sign_out_at_behalf(settings: &Settings) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.append_pair("client_id", &settings.client_id);
+    escape(&format!("{}/logout?{}", settings.issuer, query.finish()))
+}
+
+fn signed_out(settings: &Settings) -> String {
     format!(
         r#"<h1>Every customer, in one place</h1>
 <p>A sample application. It knows one identity provider, Behalf, and Behalf knows those of all its customers.</p>
@@ -346,12 +353,12 @@ fn signed_out(issuer: &str) -> String {
   <li><a href="/sign-in?organization=my-corp">Sign in for My Corporation</a></li>
   <li><a href="/sign-in?organization=contractor">Sign in for Contractor</a></li>
 </ul>
-<p><a href="{issuer}/logout">Sign out at Behalf</a></p>"#,
-        issuer = escape(issuer),
+<p><a href="{}">Sign out at Behalf</a></p>"#,
+        sign_out_at_behalf(settings),
     )
 }
 
-fn signed_in(claims: &Claims, issuer: &str) -> String {
+fn signed_in(claims: &Claims, settings: &Settings) -> String {
     let acting = claims.additional_claims();
     let email = claims.email().map_or("", |email| email.as_str());
     let name = claims.name().and_then(|name| name.get(None)).map_or(email, |name| name.as_str());
@@ -370,14 +377,14 @@ fn signed_in(claims: &Claims, issuer: &str) -> String {
 <ul>
   {links}
   <li><form method="post" action="/sign-out"><button>Sign out of Acme CRM</button></form></li>
-  <li><a href="{issuer}/logout">Sign out at Behalf</a></li>
+  <li><a href="{out}">Sign out at Behalf</a></li>
 </ul>
 <h2>What the ID token says</h2>
 <dl>{rows}</dl>"#,
         name = escape(name),
         organization = escape(organization.unwrap_or("nobody but yourself")),
         on_behalf = on_behalf(acting),
-        issuer = escape(issuer),
+        out = sign_out_at_behalf(settings),
         rows = rows(claims),
     )
 }

@@ -21,7 +21,7 @@ pub use turns::{Turn, Turns};
 use client_authorities::{AuthoritiesError, ClientAuthorities};
 
 use crate::audit;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::egress::dns::{Dns, DnsError};
 use crate::egress::documents::Documents;
 use crate::egress::http::{EgressError, Http};
@@ -129,10 +129,16 @@ fn naming(error: &StoreError) -> &'static str {
 }
 
 impl Broker {
-    /// Fails where the database keeps another time than we do.
-    pub async fn keeps_time(db: &Database, clock: &Clock) -> Result<(), StartError> {
-        let apart = db.apart(clock).await?;
+    /// Fails where the database keeps another time than we do. Nothing is made or changed to find out.
+    pub async fn keeps_time(database: &config::Database, clock: &Clock) -> Result<(), StartError> {
+        let apart = Database::apart(database, clock).await?;
         if apart > CLOCKS_APART { Err(StartError::Clocks(apart)) } else { Ok(()) }
+    }
+
+    /// As [`Self::open`], for a server: a clock that goes wrong is told before it stands in anything.
+    pub async fn start(config: Config, clock: Clock, random: Random) -> Result<Self, StartError> {
+        Self::keeps_time(&config.database, &clock).await?;
+        Self::open(config, clock, random).await
     }
 
     /// Opens everything, or says what is wrong. The first start on an empty database makes the default project.

@@ -168,7 +168,7 @@ async fn open(config: Config, findings: &mut Findings) -> Option<Broker> {
     let what = |db: &Database| format!("{} is open, and its schema up to date", db.engine());
     let db = findings.judge("database", Database::open(&config.database).await, what)?;
     findings.judge("database", db.ping().await, |()| "it answers".into())?;
-    findings.judge("clock", Broker::keeps_time(&db, &Clock::System).await, |()| {
+    findings.judge("clock", Broker::keeps_time(&config.database, &Clock::System).await, |()| {
         "the database's is ours".into()
     })?;
     let loaded = MasterKey::load(&config.keys.folder, config.keys.master_key.as_ref());

@@ -42,9 +42,15 @@ pub struct Options {
     /// Keeps the database and the keys in this folder, and goes on with them the next time; otherwise nothing is kept.
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
+    /// What every other command is told by: it is no option of this one.
+    #[arg(long, short, hide = true)]
+    config: Option<PathBuf>,
 }
 
 pub async fn run(options: Options) -> Result<ExitCode, Error> {
+    if options.config.is_some() {
+        return Err("the demo has settings of its own: leave out --config (or BEHALF_CONFIG)".into());
+    }
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     // Whichever way it ends, the folder goes with what holds it.
     tokio::select! {

@@ -118,9 +118,6 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Error> {
         Command::Apply { file, plan, read_metadata } => {
             apply::run(config()?, &file, plan, read_metadata).await
         }
-        Command::Demo(_) if arguments.config.is_some() => {
-            Err("the demo has settings of its own: leave out --config (or BEHALF_CONFIG)".into())
-        }
         Command::Demo(options) => demo::run(options).await,
     }
 }

@@ -37,8 +37,7 @@ pub async fn run(config: Config) -> Result<ExitCode, Error> {
     // Whoever renews a certificate at this very moment must not end us.
     let _heard = tls::hangups()?;
     let _only = Database::only_server(&config.database).map_err(StartError::Store)?;
-    let broker = Broker::open(config, Clock::System, Random::System).await?;
-    Broker::keeps_time(&broker.db, &broker.clock).await?;
+    let broker = Broker::start(config, Clock::System, Random::System).await?;
     let stop = tokio::spawn(stop_on_signal(broker.clone(), handle.clone()));
     let served = serve(&broker, handle).await;
     stop.abort();

@@ -152,6 +152,7 @@ impl Journey {
             pushed: None,
             restarts: 0,
             proves_again: false,
+            picked: None,
             stage: Stage::Arrived(Arrived::default()),
         };
         Self::of(login, Held::New(secret))

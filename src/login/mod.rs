@@ -50,7 +50,7 @@ use crate::store::durable::applications;
 use crate::store::durable::engine::StoreError;
 use crate::telemetry::names;
 use crate::web::cookies::Remembered;
-use crate::web::reply::{Fault, Response};
+use crate::web::reply::{self, Fault, Response};
 use crate::web::templates::{ErrorPage, Href, Page, Problem};
 use crate::web::visitor::Visitor;
 use flow::{Again, Journey, Told};
@@ -116,7 +116,10 @@ pub async fn answer_in(
         Err(Stop::Refused(Refusal::FlowExpired)) => match flow::told_again(visitor, flow, again).await {
             Some(Told::Again(onward)) => return onward,
             Some(Told::Otherwise(id)) => return already_ended(visitor, id).await,
+            Some(Told::StillRunning) => return next::still_running(visitor, flow).await,
             None => match Journey::find(visitor, flow).await {
+                // They only look, and it has come back meanwhile.
+                Ok(journey) if again.is_a_look() => return reply::see_other(&journey.path(visitor, "")),
                 // What they brought is used up, and the login goes on.
                 Ok(journey) => (Refusal::FlowExpired, Ways::into(visitor, &journey)),
                 Err(_) => (Refusal::FlowExpired, Ways::back(visitor, flow).await),

@@ -24,7 +24,7 @@ use crate::web::cookies::Begun;
 use crate::web::reply::{self, Fault, Response};
 use crate::web::visitor::Visitor;
 use devices::{barred, bars_devices, turned_away};
-use refuse::refuse;
+use refuse::{chosen_by_hand, refuse};
 
 /// Leads a login on until a person or another server is to answer, or until it ends. Whoever calls it has put
 /// the journey into its stage.
@@ -96,11 +96,14 @@ async fn go_on(
     let silent = Back::if_silent(&journey.login.asked);
     // Who has only just arrived has seen no page of ours yet, and can do nothing on one about a crowd.
     let begun = (journey.is_new() && !journey.answers_nobody()).then(|| Back::of(&journey.login.asked));
+    let by_hand = chosen_by_hand(&journey);
     let mut walked = walk(visitor, browser, &mut journey, &application).await;
     if let Err(Stop::Refused(refusal)) = &walked
-        && may_prove_again(refusal, &journey)
+        && may_prove_again(refusal, &journey, by_hand)
     {
         journey.login.proves_again = true;
+        // Without it they are asked once more for whom they act.
+        journey.login.picked = choose::picked(visitor, &journey.login).await.unwrap_or_default();
         journey.login.stage = Stage::Arrived(Arrived::default());
         walked = walk(visitor, browser, &mut journey, &application).await;
     }
@@ -137,13 +140,15 @@ pub fn is_crowd(stop: &Stop) -> bool {
 }
 
 /// The session that stood there is not good enough for this organization, or not any more: the person is at hand
-/// and may prove anew who they are. Once.
-fn may_prove_again(refusal: &Refusal, journey: &Journey) -> bool {
+/// and may prove anew who they are. Once; and whenever it has become too old while they were to pick, for each time it is
+/// they who press.
+fn may_prove_again(refusal: &Refusal, journey: &Journey, by_hand: bool) -> bool {
     let stale = matches!(
         refusal,
         Refusal::AuthenticationTooOld | Refusal::ConnectionInactive | Refusal::SessionEnded
     );
-    stale && !journey.login.asked.prompt.none && !journey.login.reauthenticates()
+    let has_waited = by_hand && *refusal == Refusal::AuthenticationTooOld;
+    stale && !journey.login.asked.prompt.none && (has_waited || !journey.login.reauthenticates())
 }
 
 /// Somebody has answered in whose place another one is signed in here by now, or nobody: the login goes on with who is.
@@ -265,7 +270,13 @@ async fn walk(
                 }
                 is_who_was_meant(visitor, journey, session).await?;
                 is_proved_as_asked(visitor, journey, session).await?;
-                match choose::decide(visitor, application, &journey.login, session, found).await? {
+                let decided = choose::decide(visitor, application, &journey.login, session, found).await?;
+                let picked = journey.login.picked.take();
+                if let Some(context) = choose::picked_again(visitor, picked, session, &decided).await? {
+                    journey.login.stage = Stage::Acting(Acting { session, context, by_hand: true });
+                    continue;
+                }
+                match decided {
                     choose::Decision::Ask(choices) if journey.login.asked.device.is_some() => {
                         let barred = Box::pin(barred(visitor, journey, session, &choices)).await?;
                         if choices.iter().all(|choice| bars_devices(&barred, choice)) {

@@ -47,13 +47,12 @@ impl FromRequestParts<Front> for InFlow {
         let browser = Session::from_request_parts(parts, front).await.map_err(IntoResponse::into_response)?;
         let came = match flow::awaited(&visitor, &browser, &flow).await {
             Came::Answered(answer) => return Err(answer),
+            Came::StillRunning => return Err(next::still_running(&visitor, &flow).await),
             came => came,
         };
         let mut found = found(visitor, &flow, None).await?;
-        match came {
-            Came::WithoutSession => found.journey.login.stage = Stage::Arrived(Arrived::default()),
-            Came::StillRunning => return Err(next::still_running(&found.visitor, &found.journey).await),
-            _ => {}
+        if matches!(came, Came::WithoutSession) {
+            found.journey.login.stage = Stage::Arrived(Arrived::default());
         }
         Ok(found)
     }

@@ -435,6 +435,21 @@ impl Application {
 }
 
 impl Application {
+    /// For whom it may get tokens in which it acts for people whose tokens it is shown (RFC 8693).
+    pub fn acts_at(&self) -> &[String] {
+        let may = self.settings.may_use(GrantType::TokenExchange);
+        if may { &self.settings.exchange.audiences } else { &[] }
+    }
+
+    /// As far as that is worth anything: nobody manages an organization, or is told of a person, in somebody else's name.
+    pub fn acts_beyond(&self, issuer: &str) -> Vec<String> {
+        let ours = |target: &&String| {
+            let rest = target.strip_prefix(issuer);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        self.acts_at().iter().filter(|target| !ours(target)).cloned().collect()
+    }
+
     /// For whom its access tokens can be (RFC 8707): its audiences, and ourselves.
     pub fn resources(&self, issuer: &str) -> Vec<String> {
         let mut all = self.settings.audiences.clone();

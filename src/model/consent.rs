@@ -67,6 +67,9 @@ pub struct Told {
     pub place: Place,
     /// What it may do where its tokens are good is part of what an application is.
     pub audiences: Vec<String>,
+    /// So is for whom it acts for people whose tokens it is shown.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub acts_at: Vec<String>,
     pub scopes: Vec<String>,
     /// When they said yes to the last of it.
     pub allowed_at: Moment,
@@ -79,6 +82,7 @@ impl Told {
             organization: context.organization(),
             place: Place::of(asked),
             audiences: application.settings.audiences.clone(),
+            acts_at: application.acts_at().to_vec(),
             scopes: wanted(&asked.scopes, &asked.claims),
             allowed_at: now,
         }
@@ -89,6 +93,7 @@ impl Told {
         self.organization == telling.organization
             && telling.place.is_none_or(|place| *place == self.place)
             && all(telling.audiences, &self.audiences)
+            && all(telling.acts_at, &self.acts_at)
             && all(telling.scopes, &self.scopes)
     }
 
@@ -96,6 +101,7 @@ impl Told {
     fn telling(&self) -> Telling<'_> {
         Telling {
             audiences: &self.audiences,
+            acts_at: &self.acts_at,
             place: Some(&self.place),
             scopes: &self.scopes,
             organization: self.organization,
@@ -110,6 +116,7 @@ impl Told {
             .with("scopes", self.scopes.join(" "))
             .with("name", application.display_name.as_str())
             .with("audiences", self.audiences.clone())
+            .with("acts_at", self.acts_at.clone())
             .with("leads_to", self.place.host().into_iter().map(str::to_owned).collect::<Vec<_>>())
     }
 }
@@ -118,6 +125,7 @@ impl Told {
 #[derive(Clone, Copy, Debug)]
 pub struct Telling<'a> {
     pub audiences: &'a [String],
+    pub acts_at: &'a [String],
     /// Absent: to an application that acts for them, which leads nobody anywhere.
     pub place: Option<&'a Place>,
     pub scopes: &'a [String],
@@ -147,7 +155,9 @@ impl Allowed {
         }
         let mut told = if self.name == name { self.told } else { Vec::new() };
         let same = |one: &Told| {
-            let shown = |told: &Told| (told.organization, told.place.clone(), told.audiences.clone());
+            let shown = |told: &Told| {
+                (told.organization, told.place.clone(), told.audiences.clone(), told.acts_at.clone())
+            };
             shown(one) == shown(&more)
         };
         if let Some(at) = told.iter().position(same) {
@@ -210,6 +220,7 @@ mod tests {
             organization: organization.map(OrganizationId::from_u128),
             place: Place::At(place.into()),
             audiences: texts(audiences),
+            acts_at: Vec::new(),
             scopes: texts(scopes),
             allowed_at: Moment::from_seconds(1),
         }
@@ -226,6 +237,7 @@ mod tests {
         assert!(!covers("B", first.clone()), "another name");
         for (why, other) in [
             ("another audience", told(Some(1), "a.test", &["orders", "api"], &["openid"])),
+            ("acting elsewhere", Told { acts_at: texts(&["billing"]), ..first.clone() }),
             ("another place", told(Some(1), "b.test", &["orders"], &["openid"])),
             ("a device", Told { place: Place::Device, ..first.clone() }),
             ("another organization", told(Some(2), "a.test", &["orders"], &["openid"])),
@@ -245,6 +257,7 @@ mod tests {
             told(None, "a.test", &["orders"], &["openid"]),
             told(Some(1), "b.test", &["orders"], &["openid"]),
             told(Some(1), "a.test", &["orders", "api"], &["openid"]),
+            Told { acts_at: texts(&["billing"]), ..told(Some(1), "a.test", &["orders"], &["openid"]) },
         ] {
             let both = begin.clone().and("A", small.clone());
             assert_eq!(both.told, [large.clone(), small.clone()]);

@@ -43,6 +43,9 @@ pub struct Login {
     /// by the application's.
     #[serde(default)]
     pub proves_again: bool,
+    /// What they picked when their session had become too old for that: it is kept while they prove anew who they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub picked: Option<Picked>,
     pub stage: Stage,
 }
 
@@ -393,7 +396,19 @@ impl Proof {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PutAside {
     answers: Answers,
-    proof: Proof,
+    proved: Proved,
+}
+
+/// What an answer proves.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Proved {
+    Who(Box<Proof>),
+    /// That somebody said at this moment who they are, which is too long ago for what was asked.
+    TooLongAgo {
+        connection: ConnectionId,
+        at: Moment,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -406,24 +421,40 @@ enum Answers {
 impl PutAside {
     /// Of an answer to what was asked in this flow.
     pub fn of_flow(flow: FlowId, proof: Proof) -> Self {
-        Self { answers: Answers::Flow(flow), proof }
+        Self { answers: Answers::Flow(flow), proved: Proved::Who(Box::new(proof)) }
+    }
+    /// Of one by which they proved too long ago, at this moment, who they are.
+    pub fn too_long_ago(flow: FlowId, connection: ConnectionId, at: Moment) -> Self {
+        Self { answers: Answers::Flow(flow), proved: Proved::TooLongAgo { connection, at } }
     }
     /// Of an answer that nobody had asked for.
     pub fn of_nothing(proof: Proof) -> Self {
-        Self { answers: Answers::Nothing, proof }
+        Self { answers: Answers::Nothing, proved: Proved::Who(Box::new(proof)) }
     }
     /// Whose answer it is.
     pub fn connection(&self) -> ConnectionId {
-        self.proof.connection
+        match &self.proved {
+            Proved::Who(proof) => proof.connection,
+            Proved::TooLongAgo { connection, .. } => *connection,
+        }
     }
-    /// For the browser that holds this flow's cookie.
-    pub fn for_flow(self, flow: FlowId) -> Option<Proof> {
-        (self.answers == Answers::Flow(flow)).then_some(self.proof)
+    /// For the browser that holds this flow's cookie: the proof, or when it was that is too long ago.
+    pub fn for_flow(self, flow: FlowId) -> Option<Result<Proof, Moment>> {
+        (self.answers == Answers::Flow(flow)).then_some(match self.proved {
+            Proved::Who(proof) => Ok(*proof),
+            Proved::TooLongAgo { at, .. } => Err(at),
+        })
     }
     /// For a browser without a flow, at the connection that takes such answers.
     pub fn for_nothing(self, connection: &str) -> Option<Proof> {
-        let fits = self.answers == Answers::Nothing && self.proof.connection.to_string() == connection;
-        fits.then_some(self.proof)
+        match self.proved {
+            Proved::Who(proof)
+                if self.answers == Answers::Nothing && proof.connection.to_string() == connection =>
+            {
+                Some(*proof)
+            }
+            _ => None,
+        }
     }
 }
 
@@ -480,6 +511,13 @@ impl Context {
             _ => None,
         }
     }
+}
+
+/// For whom somebody has said on our page that they act: nobody else has said it by that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Picked {
+    pub user: UserId,
+    pub context: Context,
 }
 
 /// Somebody who may be given a code: authenticated, and acting for a chosen organization.
@@ -563,6 +601,7 @@ impl Login {
     pub fn restart(&mut self) {
         self.stage = Stage::Arrived(Arrived { another_account: true, unproved: false });
         self.beforehand = Beforehand::Unasked;
+        self.picked = None;
         self.restarts = self.restarts.wrapping_add(1);
         // The identity provider is to ask as well, or it would answer with the same person again.
         self.asked.prompt.select_account = true;

@@ -1,18 +1,14 @@
 //! Which language a visitor is spoken to.
 
 use std::borrow::Cow;
-use std::cmp::Reverse;
 use std::fmt;
 use std::str::FromStr;
 
 use axum::http::request::Parts;
 use unic_langid::{CharacterDirection, LanguageIdentifier, LanguageIdentifierError};
 
+use super::accept::{MAX_RANGES, bounded, by_weight};
 use super::cookies::Remembered;
-
-/// At most this many bytes of a visitor's wish are read, and at most this many ranges.
-const MAX_BYTES: usize = 1024;
-const MAX_RANGES: usize = 16;
 
 /// A language that pages can be written in: a BCP 47 tag in its canonical case.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -30,7 +26,7 @@ impl Language {
         let wished = ui_locales.map(bounded).into_iter().flat_map(str::split_ascii_whitespace);
         wished
             .take(MAX_RANGES)
-            .chain(accept_language.map(ranges_by_weight).unwrap_or_default())
+            .chain(accept_language.map(by_weight).unwrap_or_default())
             .find_map(|range| look_up(available, range))
             .unwrap_or(Self::ENGLISH)
     }
@@ -80,35 +76,6 @@ fn ui_locales(query: Option<&str>) -> Option<String> {
     let query = query.filter(|query| query.contains("ui_locales="))?;
     let mut pairs = form_urlencoded::parse(query.as_bytes());
     pairs.find(|(name, _)| name == "ui_locales").map(|(_, value)| bounded(&value).to_owned())
-}
-
-fn bounded(text: &str) -> &str {
-    &text[..text.floor_char_boundary(MAX_BYTES)]
-}
-
-/// The ranges of an `Accept-Language` field, heaviest first; those of weight zero are left out.
-fn ranges_by_weight(field: &str) -> Vec<&str> {
-    let mut weighted: Vec<(u32, &str)> =
-        bounded(field).split(',').take(MAX_RANGES).filter_map(weighted_range).collect();
-    weighted.sort_by_key(|(weight, _)| Reverse(*weight));
-    weighted.into_iter().map(|(_, range)| range).collect()
-}
-
-/// `de-AT;q=0.8` as its weight in thousandths (RFC 9110, section 12.4.2) and its range.
-fn weighted_range(text: &str) -> Option<(u32, &str)> {
-    let mut parts = text.split(';').map(str::trim);
-    let range = parts.next().filter(|range| !range.is_empty())?;
-    let weight = match parts.find_map(|p| p.strip_prefix("q=").or_else(|| p.strip_prefix("Q="))) {
-        None => 1000,
-        Some(text) => thousandths(text)?,
-    };
-    (weight > 0).then_some((weight, range))
-}
-
-fn thousandths(text: &str) -> Option<u32> {
-    let weight: f32 = text.parse().ok()?;
-    // The range also refuses what is not a number; the cast cannot lose anything that counts.
-    (0.0..=1.0).contains(&weight).then_some((weight * 1000.0).round() as u32)
 }
 
 /// Shortens the range from its end until a language bears its name; a single letter or digit goes with

@@ -6,6 +6,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
+use super::accept::Accepted;
 use super::cors;
 use super::front::Front;
 use super::language;
@@ -16,14 +17,11 @@ use crate::foundation::id::RequestId;
 use crate::protocol::oauth::error::OAuthError;
 use crate::protocol::problem;
 
-/// Whether HTML is asked for by name, and JSON is not: browsers do that when they go to an address (RFC 9110, section
+/// Whether HTML is asked for by name, and rather than JSON: browsers do that when they go to an address (RFC 9110, section
 /// 12.5.1), and clients of interfaces do not.
 pub fn reads_pages(headers: &HeaderMap) -> bool {
-    let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    let accepted = accepted.collect::<Vec<_>>().join(",").to_ascii_lowercase();
-    let html = accepted.split(',').map(str::trim).find(|range| range.starts_with("text/html"));
-    let weightless = |range: &str| range.replace(' ', "").ends_with(";q=0");
-    html.is_some_and(|range| !weightless(range)) && !accepted.contains("json")
+    let accepted = Accepted::of(headers);
+    accepted.named(|kind| kind == "text/html") > accepted.named(|kind| kind.ends_with("json"))
 }
 
 /// Below this no page is shown, whatever is asked for.
@@ -198,9 +196,16 @@ mod tests {
         };
         assert!(reads("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"));
         assert!(reads("TEXT/HTML"));
-        for machine in
-            ["*/*", "application/json", "application/json, text/html", "image/png", "text/html;q=0"]
-        {
+        assert!(reads("application/json;q=0.5, text/html;q=0.7"));
+        assert!(reads("application/json;q=0, text/html;q=0.1"));
+        for machine in [
+            "*/*",
+            "application/json",
+            "application/json, text/html",
+            "application/problem+json, text/html;q=0.9",
+            "image/png",
+            "text/html;q=0",
+        ] {
             assert!(!reads(machine), "{machine}");
         }
         assert!(!reads_pages(&HeaderMap::new()));

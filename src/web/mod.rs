@@ -1,5 +1,6 @@
 //! How a room meets a visitor: who they are to us, what they hold in their hands, and how they are answered.
 
+pub mod accept;
 pub mod browser;
 pub mod client_certificate;
 pub mod cookies;

@@ -23,8 +23,8 @@ use super::language::Language;
 use shelf::Shelf;
 
 pub use account::{
-    AccountFrame, AccountPage, ApplicationsPage, LeavePage, OwnApplication, OwnConsent, OwnOrganization,
-    OwnSession, OwnTold, SessionsPage,
+    AccountFrame, AccountPage, ApplicationsPage, HeldFor, LeavePage, OwnApplication, OwnConsent,
+    OwnOrganization, OwnSession, OwnTold, SessionsPage,
 };
 pub use brand::{Brand, Colour, NotAColour};
 pub use letters::{LetterPage, Written, minute};

@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 
 use futures_util::future::join_all;
 use reqwest::StatusCode;
@@ -19,6 +19,8 @@ use crate::house::lying_idp::Door;
 use crate::house::lying_saml_idp::{Says, posts};
 use crate::house::visitor::{Answer, Visitor};
 use behalf::config::Config;
+use behalf::store::durable::engine::StoreError;
+use behalf::store::ephemeral::Kind;
 
 const RP1: &str = "redirect_uris = [\"https://rp1.test/callback\"]";
 
@@ -368,6 +370,45 @@ async fn h25_whoever_looks_at_their_login_meanwhile_is_told_that_it_is_running()
     assert!(asked.form_with("email").action.path().ends_with("/identify"), "{}", asked.body);
     let arrival = waiting.con.goes_on(&waiting.ask.clone(), asked).await;
     assert!(arrival.is_picker(), "{}", arrival.told());
+}
+
+/// By then it is taken out of the store, for whoever is proved to be signed in.
+#[tokio::test]
+async fn h25_whoever_looks_while_they_are_being_signed_in_is_told_that_it_is_running() {
+    let mut waiting = Waiting::begins().await;
+    let first = waiting.loads().await;
+    let (begun, has_begun) = mpsc::channel();
+    let (let_go, held) = mpsc::channel::<()>();
+    let db = waiting.house.broker.db.clone();
+    let writing = tokio::spawn(async move {
+        let held_up = db.write(async move |_| {
+            begun.send(()).unwrap();
+            held.recv().unwrap();
+            Ok::<_, StoreError>(())
+        });
+        held_up.await.unwrap();
+    });
+    while has_begun.try_recv().is_err() {
+        yield_now().await;
+    }
+    waiting.let_go.add_permits(1);
+    while waiting.house.broker.ephemeral.held(Kind::LoginFlow) > 0 {
+        yield_now().await;
+    }
+    let (flow, before) = (waiting.flow(), waiting.house.before().await);
+    let page = waiting.con.browser.get(&flow).await;
+    assert_eq!(page.status, StatusCode::ACCEPTED, "{}", page.body);
+    assert!(page.body.contains("Your sign-in is still running"), "{}", page.body);
+    // Nothing can be begun again or given up in it, and they may look once more.
+    let path = flow.strip_prefix(&waiting.house.url).unwrap();
+    assert!(page.forms().is_empty(), "{}", page.body);
+    assert!(page.body.replace("&#x2f;", "/").contains(&format!("href=\"{path}\"")), "{}", page.body);
+    waiting.house.unchanged(&before).await;
+    let_go.send(()).unwrap();
+    writing.await.unwrap();
+    let first = first.await.unwrap();
+    assert_eq!(first.location().unwrap().as_str(), flow);
+    assert_eq!(waiting.house.count("sessions").await, 1);
 }
 
 #[tokio::test]

@@ -58,6 +58,54 @@ async fn m17_h18_an_organization_that_wants_them_to_sign_in_anew_shuts_nobody_ou
     }
 }
 
+/// As often as they wait too long: at a short limit, whoever reads the page is not to be shut out by that.
+#[tokio::test]
+async fn m17_who_waits_too_long_at_the_picker_proves_anew_and_has_picked() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let house = Plan { engine, ..Plan::default() }.with("only = [\"con@a.test\"]\n", "").build().await;
+        let operator = Api::operator(&house).await;
+        let set = operator.patch("/organizations/org-b/policy", json!({"max_age": 60})).await;
+        assert_eq!(set.status, 200, "{}", set.body);
+        let rp1 = Application::rp1(&house);
+        let mut con = Person::new("con@a.test");
+        let asks = || rp1.asks().with("login_hint", "con@a.test");
+        // One who has just signed in; and who has proved anew who they are, for the application wants it.
+        for ask in [asks(), asks().with("prompt", "login"), asks().with("max_age", "0")] {
+            let page = con.follows(&ask).await;
+            let hits = house.idp_a.hits("/authorize");
+            house.turn_clock(64);
+            let before = house.before().await;
+            let arrival = con.picks(&ask, &page, "B Corporation").await;
+            assert_eq!(house.idp_a.hits("/authorize"), hits + 1, "{}", arrival.told());
+            assert_eq!(house.idp_a.was_asked("prompt").as_deref(), Some("login"));
+            let told = house.events_since(&before).await;
+            assert!(told.iter().all(|event| event.action != "login.refused"), "{told:?}");
+            let tokens = ask.redeems(&arrival).await;
+            assert_eq!(tokens.id["org_name"], json!("org-b"));
+            assert_eq!(tokens.id["auth_time"], json!(house.clock.now().seconds()));
+        }
+        // Who comes back as somebody else has picked nothing.
+        let ask = asks().with("prompt", "login");
+        let page = con.follows(&ask).await;
+        house.turn_clock(64);
+        house.idp_a.says(Says::that("ann@a.test", "ann@a.test"));
+        let arrival = con.picks(&ask, &page, "B Corporation").await;
+        assert!(arrival.is_picker() && arrival.answer.body.contains("ann@a.test"), "{}", arrival.told());
+        // A provider that lets them in again without asking ends it.
+        house.idp_a.says(Says::truth());
+        let page = con.follows(&ask).await;
+        house.turn_clock(64);
+        let old = house.clock.now().seconds() - 64;
+        house.idp_a.says(Says::truth().claim("auth_time", &old.to_string()));
+        let hits = house.idp_a.hits("/authorize");
+        let before = house.before().await;
+        let told = con.picks(&ask, &page, "B Corporation").await.error();
+        assert_eq!(told, ("login_required".into(), "authentication_too_old".into()));
+        assert_eq!(house.idp_a.hits("/authorize"), hits + 1);
+        house.refused(&before, "authentication_too_old").await;
+    }
+}
+
 #[tokio::test]
 async fn m17_s1_r11_a_silent_answer_without_auth_time_is_no_recent_sign_in() {
     for engine in [Engine::Sqlite, Engine::Postgres] {

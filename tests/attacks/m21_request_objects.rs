@@ -243,6 +243,15 @@ async fn m21_what_a_signed_request_says_is_checked_like_any_other() {
         );
         house.refused(&before, error).await;
     }
+    // What it says in two ways is not guessed at.
+    let mut claims = ask.clone().with("organization", "org-b").claims(now);
+    claims["scope"] = json!("openid organization:org-a");
+    let object = key.sign_jwt(TYP, &claims).unwrap();
+    let before = house.before().await;
+    let answer = Visitor::arrives().get(&ask.only("request", &object)).await;
+    let to = answer.location().unwrap_or_else(|| panic!("{}", answer.body));
+    assert!(to.as_str().starts_with("https://rp1.test/callback?error=invalid_request&"), "{to}");
+    house.refused(&before, "invalid_request").await;
     let mut claims = ask.claims(now);
     claims["redirect_uri"] = json!("https://evil.test/");
     let object = key.sign_jwt(TYP, &claims).unwrap();

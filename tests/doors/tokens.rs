@@ -168,7 +168,17 @@ async fn an_introspection_is_signed_for_whoever_wants_it_so() {
         assert!(claims.get("sub").is_none() && claims.get("exp").is_none(), "it is no token: {claims}");
     }
     for accepted in [
+        "application/token-introspection+jwt, application/json",
+        "application/json;q=0.5, Application/Token-Introspection+JWT;q=0.6, */*;q=0.1",
+    ] {
+        let signed = rp1.posts("/introspect", &[("token", "x")]).accepts(accepted).send().await;
+        let kind = signed.header("content-type");
+        assert_eq!(kind, Some("application/token-introspection+jwt"), "{accepted}");
+    }
+    for accepted in [
         "application/json",
+        "application/token-introspection+jwt;q=0.5, application/json",
+        "application/token-introspection+jwt;q=0.2, application/*;q=0.3",
         "application/token-introspection+jwt;q=0, application/json",
         "application/token-introspection+jwt; Q=0.000, application/json",
         "application/token-introspection+jwt;	q=0.0, application/json",

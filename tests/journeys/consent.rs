@@ -489,10 +489,17 @@ async fn m07_what_was_allowed_counts_for_the_name_the_place_and_the_audiences_th
         let mut tokens = first.redeems(&code).await;
         let api = format!("{}/api/v1", house.url);
         let moved = json!(["https://rp1.test/callback", ELSEWHERE]);
+        let exchange = "urn:ietf:params:oauth:grant-type:token-exchange";
+        let grants = json!(["authorization_code", "refresh_token", exchange]);
         for (change, words, ends) in [
             (json!({"display_name": "Your Bank"}), "May Your Bank be told of you?", true),
             (json!({"audiences": ["orders"]}), "orders", true),
             (json!({"audiences": ["orders", api]}), "this service itself", true),
+            (
+                json!({"grant_types": grants, "exchange_audiences": ["billing"]}),
+                "it may act for you at",
+                true,
+            ),
             (json!({"redirect_uris": moved}), "elsewhere.test", false),
         ] {
             becomes(change.clone()).await;
@@ -525,8 +532,10 @@ async fn m07_what_was_allowed_counts_for_the_name_the_place_and_the_audiences_th
             is_led(&mut ann, &asks.clone().with("prompt", "none")).await.code();
         }
         assert_eq!(house.count("consents").await, 1);
+        let account = ann.browser.get(&format!("{}/account/applications", house.url)).await;
+        assert!(account.body.contains("it may act for you at billing"), "{}", account.body);
         // Less than was shown is nothing to be asked about.
-        becomes(json!({"audiences": []})).await;
+        becomes(json!({"audiences": [], "exchange_audiences": []})).await;
         is_led(&mut ann, &first.clone().with("prompt", "none")).await.code();
         // What was allowed to another name does not come back with a small thing that is allowed to this one.
         becomes(json!({"display_name": "A Calculator"})).await;

@@ -35,6 +35,19 @@ fn s2_22_the_demo_runs_headless() {
     assert_eq!(temporary.path().read_dir().unwrap().count(), 0, "nothing is left behind");
 }
 
+/// It has settings of its own.
+#[test]
+fn the_demo_offers_no_settings() {
+    let help = |command: &str| {
+        let told = Command::new(env!("CARGO_BIN_EXE_behalf")).args([command, "--help"]).output().unwrap();
+        assert!(told.status.success(), "{command}");
+        String::from_utf8(told.stdout).unwrap()
+    };
+    let (demo, serve) = (help("demo"), help("serve"));
+    assert!(demo.contains("--headless") && serve.contains("--config") && serve.contains("BEHALF_CONFIG"));
+    assert!(!demo.contains("--config") && !demo.contains("BEHALF_CONFIG"), "{demo}");
+}
+
 #[test]
 fn a_demo_that_is_kept_goes_on_the_next_time() {
     let temporary = tempfile::tempdir().unwrap();

@@ -163,6 +163,31 @@ async fn m03_the_page_speaks_the_language_that_the_application_asks_for() {
 }
 
 #[tokio::test]
+async fn m03_h28_whoever_is_signed_out_finds_back_to_the_application_that_wanted_it() {
+    let initiate = "initiate_login_uri = \"https://rp1.test/begin\"\n";
+    for (more, home) in [("", "https://rp1.test/"), (initiate, "https://rp1.test/begin?iss=")] {
+        let mut plan = plan(Engine::Sqlite);
+        plan = plan.with("[application.rp1]\n", &format!("[application.rp1]\n{more}"));
+        let house = plan.build().await;
+        let mut ann = Person::new("ann@a.test");
+        for (wish, is_found) in [(vec![("client_id", "rp1"), ("state", "s")], true), (Vec::new(), false)] {
+            signs_in(&mut ann, &Application::rp1(&house).asks()).await;
+            let page = ann.browser.get(&end_session(&house, &wish)).await;
+            let signed_out = ann.browser.submit(&page.form().with("sign_out", "yes")).await;
+            // The same for who comes once more.
+            for done in [signed_out, ann.browser.get(&end_session(&house, &wish)).await] {
+                let body = done.body.replace("&#x2f;", "/").replace("&#x3d;", "=").replace("&#x3f;", "?");
+                assert!(body.contains("You are signed out"), "{body}");
+                assert_eq!(body.contains("Return to First App"), is_found, "{body}");
+                assert_eq!(body.contains(&format!("href=\"{home}")), is_found, "{home}: {body}");
+                // They go there if they want to.
+                assert!(!body.contains("http-equiv=\"refresh\"") && done.location().is_none(), "{body}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn m03_a_request_by_post_is_looked_at_by_a_get_of_our_own() {
     let house = plan(Engine::Sqlite).build().await;
     let rp1 = Application::rp1(&house);

@@ -2,12 +2,13 @@
 //! `BEHALF_TEST_POSTGRES_URL` names a server on which databases may be made and dropped.
 
 use std::future::Future;
+use std::path::Path;
 use std::pin::pin;
 use std::sync::mpsc;
 use std::task::Poll;
 use std::time::Duration;
 
-use behalf::broker::Broker;
+use behalf::broker::{Broker, StartError};
 use behalf::config;
 use behalf::foundation::clock::{Clock, Moment};
 use behalf::foundation::id::{OrganizationId, UserId};
@@ -81,6 +82,11 @@ macro_rules! on_both_engines {
             async fn to_ask_whether_there_is_a_store_makes_none() {
                 super::on_sqlite(super::to_ask_whether_there_is_a_store_makes_none).await;
             }
+
+            #[tokio::test]
+            async fn h11_no_server_starts_whose_clock_is_not_the_databases() {
+                super::on_sqlite(super::h11_no_server_starts_whose_clock_is_not_the_databases).await;
+            }
         }
         mod postgresql {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -96,6 +102,11 @@ macro_rules! on_both_engines {
             #[tokio::test]
             async fn to_ask_whether_there_is_a_store_makes_none() {
                 super::on_postgresql(super::to_ask_whether_there_is_a_store_makes_none).await;
+            }
+
+            #[tokio::test]
+            async fn h11_no_server_starts_whose_clock_is_not_the_databases() {
+                super::on_postgresql(super::h11_no_server_starts_whose_clock_is_not_the_databases).await;
             }
         }
     };
@@ -120,7 +131,6 @@ on_both_engines! {
     of_many_at_once_each_is_kept_or_undone_alone,
     two_handles_share_the_store,
     a_cancelled_writer_leaves_all_or_nothing,
-    h11_no_server_starts_whose_clock_is_not_the_databases,
 }
 
 /// An error of a room, which wraps that of the store.
@@ -206,24 +216,35 @@ pub async fn what_is_committed_is_seen_by_everybody(store: Empty) {
     store.db.ping().await.unwrap();
 }
 
-/// SQLite has no clock but ours.
-pub async fn h11_no_server_starts_whose_clock_is_not_the_databases(store: Empty) {
-    let now = Clock::System.now();
-    Broker::keeps_time(&store.db, &Clock::System).await.unwrap();
-    let span = Duration::from_secs(60);
+/// SQLite has no clock but ours. What a wrong one says stands nowhere.
+pub async fn h11_no_server_starts_whose_clock_is_not_the_databases(place: config::Database) {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = folder.path().join("keys");
+    let (now, span) = (Clock::System.now(), Duration::from_secs(60));
     for wrong in [now.minus(span), now.plus(span)] {
-        let told = Broker::keeps_time(&store.db, &Clock::set_to(wrong)).await;
-        match store.db.engine() {
-            "sqlite" => assert!(told.is_ok()),
-            _ => {
-                let told = told.unwrap_err().to_string();
-                assert!(
-                    told.contains("clock of the database is") && told.contains("more than 5 s"),
-                    "{told}"
-                );
-            }
+        let told = starts(&place, &keys, Clock::set_to(wrong)).await;
+        if place.url.starts_with("sqlite:") {
+            assert!(told.is_ok(), "{told:?}");
+            continue;
         }
+        let told = told.unwrap_err().to_string();
+        assert!(told.contains("clock of the database is") && told.contains("more than 5 s"), "{told}");
+        assert_eq!((tables_at(&place.url).await, keys.exists()), (0, false));
     }
+    starts(&place, &keys, Clock::System).await.unwrap();
+}
+
+async fn starts(place: &config::Database, keys: &Path, clock: Clock) -> Result<Broker, StartError> {
+    let of_keys = config::Keys { folder: keys.to_owned(), ..Default::default() };
+    let config = config::Config { database: place.clone(), keys: of_keys, ..Default::default() };
+    Broker::start(config, clock, Random::System).await
+}
+
+async fn tables_at(url: &str) -> i64 {
+    let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    let sql = "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = 'public'";
+    client.query_one(sql, &[]).await.unwrap().get(0)
 }
 
 pub async fn an_error_takes_everything_back(store: Empty) {

@@ -84,12 +84,13 @@ impl Story<'_> {
     async fn ann_leaves(&mut self, ann: &mut Visitor) -> Result<(), Error> {
         title("Ann goes back to Acme CRM and signs out at Behalf, too");
         let page = ann.opens(&self.address("/")).await?;
-        let logout = format!("{}/logout", self.scene.broker.origin);
+        let logout = format!("{}/logout?client_id={CLIENT_ID}", self.scene.broker.origin);
         let is_offered = page.body.contains(&format!("href=\"{logout}\"")) && page.says("Sign out at Behalf");
         self.expect("Acme CRM says where", is_offered)?;
         let page = ann.opens(&logout).await?;
         let page = ann.presses(&page, "Sign out", None).await?;
-        self.expect("Behalf: \"You are signed out\"", page.says("You are signed out"))
+        self.expect("Behalf: \"You are signed out\"", page.says("You are signed out"))?;
+        self.expect("and the way back to Acme CRM", page.says("Return to Acme CRM"))
     }
 
     /// The contractor of the story.

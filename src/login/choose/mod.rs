@@ -7,12 +7,13 @@ use super::Stop;
 use super::refusal::Refusal;
 use crate::foundation::id::{OrganizationId, SessionId};
 use crate::model::application::{Application, OrganizationPrompt, OrganizationUsage};
-use crate::model::login::{Asked, Beforehand, Context, Login, OrganizationAsked};
+use crate::model::login::{Acting, Asked, Beforehand, Context, Login, OrganizationAsked, Picked, Stage};
 use crate::model::project::Organizations;
 use crate::model::user::User;
 use crate::protocol::oauth::organization::NamedOrganization;
 use crate::store::durable::choices::{self, Choice};
 use crate::store::durable::engine::StoreError;
+use crate::store::durable::sessions;
 use crate::store::durable::standing::{self, Person};
 use crate::web::visitor::Visitor;
 
@@ -75,6 +76,25 @@ pub async fn decide(
         _ if asked.prompt.none => Err(Refusal::SelectionRequired.into()),
         _ => Ok(Decision::Ask(found)),
     }
+}
+
+/// What somebody has picked on our page, and who that was.
+pub async fn picked(visitor: &Visitor, login: &Login) -> Result<Option<Picked>, StoreError> {
+    let Stage::Acting(Acting { session, context, by_hand: true }) = &login.stage else { return Ok(None) };
+    let found = sessions::by_id(&mut &visitor.broker().db, visitor.project.id, *session).await?;
+    Ok(found.map(|session| Picked { user: session.user_id, context: *context }))
+}
+
+/// The same where they would be asked once more: by who is signed in now, and if it can still be picked.
+pub async fn picked_again(
+    visitor: &Visitor,
+    picked: Option<Picked>,
+    session: SessionId,
+    decided: &Decision,
+) -> Result<Option<Context>, Stop> {
+    let (Some(picked), Decision::Ask(choices)) = (picked, decided) else { return Ok(None) };
+    let stands = choices.iter().any(|choice| context(choice) == picked.context);
+    Ok((stands && user_of(visitor, session).await?.id == picked.user).then_some(picked.context))
 }
 
 fn needs_one(application: &Application, asked: &Asked) -> bool {

@@ -45,7 +45,8 @@ pub async fn told(
         (None, Some(_)) => Why::Owner,
         (None, None) => Why::Operator,
     };
-    Ok(Disclosed { why, scopes, claims, audiences: others, manages: !own.is_empty() })
+    let acts_at = application.acts_beyond(&visitor.issuer());
+    Ok(Disclosed { why, scopes, claims, audiences: others, manages: !own.is_empty(), acts_at })
 }
 
 /// What a scope stands for where nobody is acted for: what people are for the operator, who alone is told of it.
@@ -62,7 +63,8 @@ fn of_nobody(application: &Application, scope: String) -> Option<String> {
 pub fn shown(application: &Application, asked: &Asked, acting: &Acting) -> String {
     let (scopes, audiences) = (wanted(&asked.scopes, &asked.claims), application.settings.audiences.clone());
     let place = Place::of(asked).host().map(str::to_owned).into_iter().collect();
-    let all = [vec![application.display_name.clone()], audiences, place, scopes].map(|some| some.join("\n"));
+    let (name, acts_at) = (vec![application.display_name.clone()], application.acts_at().to_vec());
+    let all = [name, audiences, acts_at, place, scopes].map(|some| some.join("\n"));
     question::shown(acting, &all)
 }
 

@@ -197,12 +197,21 @@ pub struct Again<'a> {
     pub pressed: Option<Digest>,
 }
 
+impl Again<'_> {
+    /// Whether they bring nothing.
+    pub fn is_a_look(&self) -> bool {
+        self.brought.is_none() && self.pressed.is_none()
+    }
+}
+
 /// What is told of a flow that is not there, or that does not wait for what somebody brings.
 #[derive(Debug)]
 pub enum Told {
     Again(Response),
     /// It has ended, and not by what was pressed now: its answer is none to that (threats H24).
     Otherwise(FlowId),
+    /// What came before is still looked at.
+    StillRunning,
 }
 
 /// What was answered in the flow of this id, if this browser held it and may not have seen that: how it ended; or what came
@@ -223,6 +232,9 @@ pub async fn told_again(visitor: &Visitor, id: &str, again: Again<'_>) -> Option
     }?;
     let has_waited = found.answer.is_none();
     let answered = found.settled(visitor, id, LOOKS).await?;
+    if answered.answer.is_none() {
+        return Some(Told::StillRunning);
+    }
     let is_same = answered.is_to(again.brought);
     let mut was_lost = false;
     if let (true, Some(given), Some(browser)) = (is_same, &answered.given, again.browser)

@@ -25,6 +25,7 @@ use crate::protocol::oauth::params::Params;
 use crate::protocol::oauth::scope;
 use crate::store::durable::engine::StoreError;
 use crate::store::durable::{applications, choices, grants, machine_grants};
+use crate::web::accept::Accepted;
 use crate::web::cors;
 use crate::web::dpop::{self, Scheme};
 use crate::web::form::{self, MachineForm};
@@ -114,17 +115,11 @@ pub async fn introspection(visitor: Visitor, MachineForm(params): MachineForm) -
     }
 }
 
+/// Whether it is asked for by name, and not less than what is answered otherwise.
 fn wants_signed(headers: &HeaderMap) -> bool {
-    let accepted = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    // What weighs nothing is not wanted (RFC 9110, section 12.4.2).
-    let is_nothing = |weight: &str| {
-        let (name, value) = weight.split_once('=').unwrap_or_default();
-        name.trim().eq_ignore_ascii_case("q") && value.trim().parse() == Ok(0.0_f32)
-    };
-    let wanted = accepted.split(',').filter(|one| !one.split(';').skip(1).any(is_nothing));
-    let kinds = wanted.filter_map(|one| one.split(';').next());
-    let signed = format!("application/{}", introspection::SIGNED);
-    kinds.map(str::trim).any(|kind| kind.eq_ignore_ascii_case(&signed))
+    let (accepted, signed) = (Accepted::of(headers), format!("application/{}", introspection::SIGNED));
+    let wanted = accepted.named(|kind| kind == signed);
+    wanted > 0 && wanted >= accepted.weight("application/json")
 }
 
 async fn stopped(visitor: &Visitor, stop: Stop) -> Response {

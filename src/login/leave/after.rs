@@ -83,6 +83,9 @@ pub struct After {
     application: Option<String>,
     /// Its own registered address, with its state.
     back: Option<String>,
+    /// Where its people begin: the way back where it named none.
+    #[serde(default)]
+    home: Option<String>,
     /// What applications want the browser to open (OpenID Connect Front-Channel Logout 1.0, section 2).
     frames: Vec<String>,
 }
@@ -91,7 +94,7 @@ impl After {
     /// Nothing but the way back.
     pub fn of(asked: &Asked) -> Self {
         let application = asked.application.as_ref().map(|application| application.display_name.clone());
-        Self { application, back: asked.back.clone(), frames: Vec::new() }
+        Self { application, back: asked.back.clone(), home: asked.home.clone(), frames: Vec::new() }
     }
 
     /// What is left to do once the browser has opened what applications want.
@@ -174,6 +177,9 @@ impl After {
     fn page(self, visitor: &Visitor, back: Option<Href>, provider: Option<String>) -> Response {
         let origins = origins(&self.frames);
         let frames = self.frames.iter().filter_map(|frame| Href::parse(frame)).collect();
+        // With frames nobody is led on but to where the application wants them.
+        let home = self.home.filter(|_| self.frames.is_empty());
+        let back = back.or_else(|| Href::parse(&home?));
         let application = self.application;
         let page = SignedOutPage { application, goes_on: false, back, onward: None, frames, provider };
         visitor.page_framing(StatusCode::OK, &Page::SignedOut(page), None, &[], &origins)

@@ -22,6 +22,8 @@ pub struct Asked {
     pub application: Option<Application>,
     /// Where the person goes afterwards: registered by that application, with its state.
     pub back: Option<String>,
+    /// Where the application's people begin, as it is registered.
+    pub home: Option<String>,
     hint: Option<(UserId, SessionId)>,
 }
 
@@ -63,7 +65,8 @@ pub async fn judge(visitor: &Visitor, request: &EndSession) -> Result<Asked, Sto
         (Some(application), Some(hint)) => Some(meant(visitor, application, &hint.names).await?),
         _ => None,
     };
-    Ok(Asked { application, back, hint })
+    let home = application.as_ref().and_then(|application| application.front_door(&visitor.issuer()));
+    Ok(Asked { application, back, home, hint })
 }
 
 /// Whom the application calls so: nobody, by another one's names.

@@ -33,10 +33,17 @@ pub async fn failed(visitor: &Visitor, mut journey: Journey, fault: Fault) -> Re
     answer(visitor, kept).await
 }
 
-/// Somebody looks at their login while what was brought to it is still looked at: they may wait, or do something else.
-pub async fn still_running(visitor: &Visitor, journey: &Journey) -> Response {
+/// Somebody looks at their login, or brings it something, while what came before that is still looked at: they may wait, or
+/// do something else, unless it has been taken out of the store for that.
+pub async fn still_running(visitor: &Visitor, flow: &str) -> Response {
+    let Ok(journey) = Journey::find(visitor, flow).await else {
+        let (id, again) = (visitor.request.to_string(), visitor.path(&format!("/login/{flow}")));
+        let page =
+            ErrorPage { id: Some(id), again: Href::parse(&again), ..ErrorPage::new(Problem::StillRunning) };
+        return visitor.page(StatusCode::ACCEPTED, &Page::Error(page), None, &[]);
+    };
     let application = journey.application(visitor).await.ok().flatten();
-    let page = Page::Error(ways_on(visitor, journey, application.as_ref(), Problem::StillRunning));
+    let page = Page::Error(ways_on(visitor, &journey, application.as_ref(), Problem::StillRunning));
     let (locales, targets) = (journey.login.asked.ui_locales.as_deref(), journey.form_targets(visitor));
     visitor.page(StatusCode::ACCEPTED, &page, locales, &targets)
 }
@@ -196,7 +203,7 @@ async fn connection(
 }
 
 /// Whether the person picked the organization on our page: then they may pick another.
-fn chosen_by_hand(journey: &Journey) -> bool {
+pub(super) fn chosen_by_hand(journey: &Journey) -> bool {
     matches!(&journey.login.stage, Stage::Acting(acting) if acting.by_hand)
 }
 

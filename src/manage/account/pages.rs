@@ -26,8 +26,8 @@ use crate::store::ephemeral::Kind;
 use crate::web::form::Form;
 use crate::web::reply::{self, Fault};
 use crate::web::templates::{
-    AccountFrame, AccountPage, ApplicationsPage, ErrorPage, Href, ImagePath, LeavePage, OwnApplication,
-    OwnConsent, OwnOrganization, OwnSession, OwnTold, Page, Problem, SessionsPage, minute,
+    AccountFrame, AccountPage, ApplicationsPage, ErrorPage, HeldFor, Href, ImagePath, LeavePage,
+    OwnApplication, OwnConsent, OwnOrganization, OwnSession, OwnTold, Page, Problem, SessionsPage, minute,
 };
 use crate::web::visitor::Visitor;
 
@@ -112,7 +112,7 @@ pub async fn end_application(
 /// The `organization` that a form is about, if it says one: its id, or `none`, which is nobody's.
 fn within(params: &Params) -> Result<Option<Within>, Refused> {
     match params.get("organization").map_err(|_| Refused::hidden())? {
-        Some("none") => Ok(Some(Within::Personal)),
+        Some(HeldFor::NOBODY) => Ok(Some(Within::Personal)),
         Some(text) => read(text).map(Within::Organization).map(Some),
         None => Ok(None),
     }
@@ -444,8 +444,7 @@ async fn own_consents(visitor: &Visitor, here: &Here, one: &Consent) -> Result<V
         };
         rows.push(OwnConsent {
             name: one.name.clone(),
-            value: organization.map(|id| id.to_string()).unwrap_or_default(),
-            organization: choice.map(|choice| choice.display_name),
+            held_for: HeldFor::of(organization, choice.map(|choice| choice.display_name)),
             told: told.into_iter().map(own_told).collect(),
             since: minute(since),
             withdraw: visitor.path(&format!("/account/applications/{}/withdraw", one.application)),
@@ -458,6 +457,7 @@ fn own_told(page: &consent::Told) -> OwnTold {
     OwnTold {
         leads_to: page.place.host().map(str::to_owned),
         audiences: page.audiences.join(", "),
+        acts_at: page.acts_at.join(", "),
         scopes: page.scopes.clone(),
     }
 }
@@ -465,8 +465,7 @@ fn own_told(page: &consent::Told) -> OwnTold {
 fn own_application(visitor: &Visitor, one: &Holds) -> OwnApplication {
     OwnApplication {
         name: one.name.clone(),
-        value: one.organization.map(|id| id.to_string()).unwrap_or_default(),
-        organization: one.organization_name.clone(),
+        held_for: HeldFor::of(one.organization, one.organization_name.clone()),
         since: minute(one.since),
         offline: one.offline,
         end: visitor.path(&format!("/account/applications/{}/end", one.application)),

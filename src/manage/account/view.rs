@@ -117,6 +117,8 @@ pub struct MyTold {
     pub leads_to: Option<String>,
     /// Where else its tokens were good.
     pub audiences: Vec<String>,
+    /// Where it was to act for them by tokens that other applications show it.
+    pub acts_at: Vec<String>,
     pub scopes: Vec<String>,
     /// When they said yes to the last of it: RFC 3339 in UTC.
     #[schemars(extend("format" = "date-time"))]
@@ -129,6 +131,7 @@ impl MyTold {
             organization_id: one.organization.map(|id| id.to_string()),
             leads_to: one.place.host().map(str::to_owned),
             audiences: one.audiences.clone(),
+            acts_at: one.acts_at.clone(),
             scopes: one.scopes.clone(),
             allowed_at: one.allowed_at.rfc3339(),
         }

@@ -23,7 +23,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use crate::foundation::clock::{Clock, Moment};
+use crate::foundation::clock::Clock;
 
 pub use crate::params;
 pub use error::StoreError;
@@ -96,7 +96,7 @@ impl Database {
             let sqlite = Sqlite::open(Path::new(path), settings.connections, wait)?;
             return Ok(Self(Engine::Sqlite(Arc::new(sqlite))));
         }
-        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        if is_postgresql(url) {
             return Ok(Self(Engine::Postgres(Arc::new(Postgres::open(settings).await?))));
         }
         Err(StoreError::Url("neither sqlite:PATH nor postgres://…"))
@@ -120,6 +120,15 @@ impl Database {
             None => postgres::steps(settings).await?,
         };
         Ok(taken.map_or(Age::None, |taken| Age::of(&taken)))
+    }
+
+    /// How far the database's clock is from ours, but for the time that its answer takes; nothing where it is the same. Nothing
+    /// is made or changed to find out.
+    pub async fn apart(settings: &crate::config::Database, clock: &Clock) -> Result<Duration, StoreError> {
+        match is_postgresql(&settings.url) {
+            true => postgres::apart(settings, clock).await,
+            false => Ok(Duration::ZERO),
+        }
     }
 
     /// The one row of a `SELECT`, if there is one.
@@ -172,18 +181,6 @@ impl Database {
         self.one("SELECT 1", &[]).await.map(drop)
     }
 
-    /// How far the database's clock is from ours, but for the time that its answer takes; nothing where it is the same.
-    pub async fn apart(&self, clock: &Clock) -> Result<Duration, StoreError> {
-        if let Engine::Sqlite(_) = &self.0 {
-            return Ok(Duration::ZERO);
-        }
-        let asked = clock.now();
-        let sql = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)";
-        let Some(row) = self.one(sql, &[]).await? else { return Ok(Duration::ZERO) };
-        let theirs: Moment = row.get(0)?;
-        Ok(asked.since(theirs).max(theirs.since(clock.now())))
-    }
-
     /// For the log only.
     pub fn engine(&self) -> &'static str {
         match &self.0 {
@@ -191,6 +188,10 @@ impl Database {
             Engine::Postgres(_) => "postgresql",
         }
     }
+}
+
+fn is_postgresql(url: &str) -> bool {
+    url.starts_with("postgres://") || url.starts_with("postgresql://")
 }
 
 /// What became of a database by the last start on it. `Display` is for the operator.

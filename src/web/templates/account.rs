@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::page::{Href, ImagePath};
+use crate::foundation::id::OrganizationId;
 
 /// What each of them has.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -74,14 +75,42 @@ pub struct ApplicationsPage {
     pub consents: Vec<OwnConsent>,
 }
 
+/// For whom it is that an application holds something of somebody, or may; `posted` is what its form says as `organization`.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum HeldFor {
+    Named {
+        posted: String,
+        name: String,
+    },
+    /// For an organization that they may not act for now: it is not named.
+    Unnamed {
+        posted: String,
+    },
+    /// For no organization.
+    Nobody {
+        posted: &'static str,
+    },
+}
+
+impl HeldFor {
+    /// What a form says where it is for no organization.
+    pub const NOBODY: &'static str = "none";
+
+    pub fn of(organization: Option<OrganizationId>, name: Option<String>) -> Self {
+        match (organization.map(|id| id.to_string()), name) {
+            (Some(posted), Some(name)) => Self::Named { posted, name },
+            (Some(posted), None) => Self::Unnamed { posted },
+            (None, _) => Self::Nobody { posted: Self::NOBODY },
+        }
+    }
+}
+
 /// What somebody has allowed an application of others for one organization, or for none. Posts `organization`.
 #[derive(Clone, Debug, Serialize)]
 pub struct OwnConsent {
     pub name: String,
-    /// What is posted as `organization`: its id; empty where it is for none, and then `none` is posted.
-    pub value: String,
-    /// Absent also where they may not act for it now.
-    pub organization: Option<String>,
+    pub held_for: HeldFor,
     /// What each page said.
     pub told: Vec<OwnTold>,
     /// `2026-06-08 09:00 UTC`
@@ -96,16 +125,15 @@ pub struct OwnTold {
     pub leads_to: Option<String>,
     /// Where else its tokens are good, as a text.
     pub audiences: String,
+    /// Where it may act for them by what other applications show it, likewise.
+    pub acts_at: String,
     pub scopes: Vec<String>,
 }
 
 #[derive(Clone, Debug, Serialize)]
 pub struct OwnApplication {
     pub name: String,
-    /// What is posted as `organization`: its id; empty where it is for none, and then `none` is posted.
-    pub value: String,
-    /// Absent also where they may not act for it now.
-    pub organization: Option<String>,
+    pub held_for: HeldFor,
     /// `2026-06-08 09:00 UTC`
     pub since: String,
     pub offline: bool,

@@ -316,7 +316,7 @@ pub struct SignedOutPage {
     pub application: Option<String>,
     /// Whether that is the identity provider, on the way to its own sign-out: nobody has come from there.
     pub goes_on: bool,
-    /// The way back to the application, if it has registered one.
+    /// The way back to the application, if one is known.
     pub back: Option<Href>,
     /// The same where it is a form that leads on.
     pub onward: Option<OnwardForm>,
@@ -397,6 +397,8 @@ pub struct Disclosed {
     pub audiences: Vec<String>,
     /// Whether they are good at our own administration API.
     pub manages: bool,
+    /// Where it may act for them by what other applications show it.
+    pub acts_at: Vec<String>,
 }
 
 /// Asks whether an application of others may be told of the person. Posts `csrf`, `shown` and `answer`: `allow` or `deny`.

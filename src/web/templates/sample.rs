@@ -241,21 +241,24 @@ fn sessions(text: &str, email: &str) -> SessionsPage {
 fn applications(text: &str, email: &str) -> ApplicationsPage {
     let named = OwnApplication {
         name: at(text),
-        value: at("org_1"),
-        organization: Some(at(text)),
+        held_for: HeldFor::Named { posted: at("org_1"), name: at(text) },
         since: at(text),
         offline: true,
         end: at("/account/applications/app_1/end"),
     };
-    let hidden = OwnApplication { organization: None, offline: false, ..named.clone() };
-    let personal = OwnApplication { value: String::new(), ..hidden.clone() };
-    let told =
-        OwnTold { leads_to: Some(at(text)), audiences: at(text), scopes: scope::SUPPORTED.map(at).to_vec() };
-    let device = OwnTold { leads_to: None, audiences: String::new(), ..told.clone() };
+    let held_for = HeldFor::Unnamed { posted: at("org_2") };
+    let hidden = OwnApplication { held_for, offline: false, ..named.clone() };
+    let personal = OwnApplication { held_for: HeldFor::of(None, None), ..hidden.clone() };
+    let told = OwnTold {
+        leads_to: Some(at(text)),
+        audiences: at(text),
+        acts_at: at(text),
+        scopes: scope::SUPPORTED.map(at).to_vec(),
+    };
+    let device = OwnTold { leads_to: None, audiences: String::new(), acts_at: String::new(), ..told.clone() };
     let consent = OwnConsent {
         name: at(text),
-        value: at("org_1"),
-        organization: Some(at(text)),
+        held_for: HeldFor::Named { posted: at("org_1"), name: at(text) },
         told: vec![told, device],
         since: at(text),
         withdraw: at("/account/applications/app_1/withdraw"),
@@ -329,6 +332,7 @@ fn disclosed(text: &str) -> Disclosed {
         claims: vec![at(text)],
         audiences: vec![at(text)],
         manages: true,
+        acts_at: vec![at(text)],
     }
 }
 

@@ -39,8 +39,7 @@ pub fn proof(
         Some(away) => authenticate::recent_enough(away, at, now, leeway),
         None => Ok(at.min(now)),
     };
-    let authenticated_at = authenticated_at
-        .map_err(|refusal| Diagnosis::new(refusal, "a new sign-in, as was asked for", at.rfc3339()))?;
+    let authenticated_at = authenticated_at.map_err(|_| too_long_ago(at))?;
     let session_until = read.session_end(now)?;
     let (email, named_by) = read.addresses()?;
     let (profile, left_out) = attributes.profile(&connection.saml.attributes);
@@ -66,6 +65,11 @@ pub fn proof(
         upstream_session: Some(upstream_session(assertion)),
         left_out,
     })
+}
+
+/// They have proved who they are, at this moment, and not anew.
+pub fn too_long_ago(at: Moment) -> Diagnosis {
+    Diagnosis::new(Refusal::AuthenticationTooOld, "a new sign-in, as was asked for", at.rfc3339())
 }
 
 /// By what the connection's mapping names: rules give roles by it.

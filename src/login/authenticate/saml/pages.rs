@@ -10,6 +10,7 @@ use tower_sessions::Session;
 use super::answered;
 use super::unasked::{self, Onward};
 use crate::broker::connection_return;
+use crate::foundation::clock::Moment;
 use crate::foundation::email::Email;
 use crate::foundation::id::{ConnectionId, FlowId};
 use crate::foundation::secret::Secret;
@@ -244,9 +245,15 @@ impl Answered<'_> {
         };
         let nothing = || Refused::new(Check::InResponseTo, "a request that waits for its answer", claimed);
         let login = self.login.ok_or_else(nothing)?;
-        let proof =
-            self.proof(login, claimed, &assertion).map_err(|refused| self.showing(refused, &assertion))?;
-        Ok(self.put_aside(login, proof).await?.into())
+        let aside = match self.proof(login, claimed, &assertion) {
+            Ok(proof) => PutAside::of_flow(login.id, proof),
+            // The provider did not do as it was asked: that is the application's to know, once its browser is here.
+            Err(Diagnosis { refusal: Refusal::AuthenticationTooOld, .. }) => {
+                PutAside::too_long_ago(login.id, self.connection.id, assertion.get().authn_instant)
+            }
+            Err(refused) => return Err(self.showing(refused, &assertion).into()),
+        };
+        Ok(self.put_aside(login, &aside).await?.into())
     }
 
     /// What the assertion proves in the flow that waits for it.
@@ -376,12 +383,11 @@ impl Answered<'_> {
         })
     }
 
-    /// Keeps the proof for the browser that holds the flow and has brought the answer: it gets a ticket. Of two answers
+    /// Keeps what it proves for the browser that holds the flow and has brought the answer: it gets a ticket. Of two answers
     /// to one request, one is taken.
-    async fn put_aside(&self, login: &Login, proof: Proof) -> Result<String, Told> {
+    async fn put_aside(&self, login: &Login, aside: &PutAside) -> Result<String, Told> {
         let ticket = self.visitor.broker().random.token();
-        let aside = PutAside::of_flow(login.id, proof);
-        keep(self.visitor, &ticket, &aside, flow::time_left(self.visitor, login)).await?;
+        keep(self.visitor, &ticket, aside, flow::time_left(self.visitor, login)).await?;
         let request = |login: &Login| {
             login.awaits_saml(self.connection.id).ok().map(|(_, awaited)| awaited.request.clone())
         };
@@ -495,7 +501,16 @@ pub async fn returned(
 }
 
 /// What comes of an answer that is used up now.
-async fn taken_up(visitor: Visitor, browser: Session, mut journey: Journey, proof: Proof) -> Response {
+async fn taken_up(
+    visitor: Visitor,
+    browser: Session,
+    mut journey: Journey,
+    proof: Result<Proof, Moment>,
+) -> Response {
+    let proof = match proof {
+        Ok(proof) => proof,
+        Err(at) => return next::diagnosed(&visitor, journey, &answered::too_long_ago(at)).await,
+    };
     let said = Said::of(&proof);
     let (of, heard) = ((proof.connection, proof.version), Heard::Person(proof.subject.clone()));
     match authenticate::pages::complete(&visitor, &browser, proof, &mut journey).await {
@@ -563,7 +578,11 @@ pub async fn accepted(
     answer(&visitor, outcome).await
 }
 
-async fn taken(visitor: &Visitor, flow: &str, query: Option<&str>) -> Result<(Journey, Proof), Stop> {
+async fn taken(
+    visitor: &Visitor,
+    flow: &str,
+    query: Option<&str>,
+) -> Result<(Journey, Result<Proof, Moment>), Stop> {
     let ticket = ticket(query)?;
     let is_for = |journey: &Journey| match &journey.login.stage {
         Stage::Vouched(vouched) => vouched.ticket == ticket.digest(),

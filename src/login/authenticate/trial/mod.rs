@@ -91,6 +91,7 @@ impl Trial {
             pushed: None,
             restarts: 0,
             proves_again: false,
+            picked: None,
             stage: Stage::Arrived(Arrived::default()),
         };
         let (connection, version) = (test.connection_id, test.version);

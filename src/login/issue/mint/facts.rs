@@ -130,6 +130,7 @@ async fn is_allowed(tx: &mut Tx<'_>, request: &Request, facts: &Facts) -> Result
             };
             let telling = Telling {
                 audiences: &application.settings.audiences,
+                acts_at: application.acts_at(),
                 place: request.place.as_ref(),
                 // At our own doors they are not the application's, and nobody was asked for them.
                 scopes: &match request.is_for_us {

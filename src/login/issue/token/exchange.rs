@@ -349,22 +349,12 @@ impl Exchanging {
         Ok(Exchanged { act, audience: self.audience()?, times })
     }
 
-    /// Of what the token is for, or of what the settings say where the application acts: never ourselves then, for nobody
-    /// manages an organization, or is told of a person, in somebody else's name.
+    /// Of what the token is for, or of what the settings say where the application acts.
     fn audience(&self) -> Result<Vec<String>, Refusal> {
-        let of_token: Vec<String> =
-            self.token.aud().unwrap_or_default().into_iter().map(str::to_owned).collect();
-        let ours = |target: &String| {
-            let rest = target.strip_prefix(self.issuer.as_str());
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        let all: Vec<String> = match self.acts {
+            true => self.application.acts_beyond(&self.issuer),
+            false => self.token.aud().unwrap_or_default().into_iter().map(str::to_owned).collect(),
         };
-        let mut all = match self.acts {
-            true => self.application.settings.exchange.audiences.clone(),
-            false => of_token,
-        };
-        if self.acts {
-            all.retain(|target| !ours(target));
-        }
         let targets = &self.request.targets;
         if let Some((name, _)) = targets.iter().find(|(_, target)| !all.contains(target)) {
             return Err(invalid_target(match *name {

@@ -19,6 +19,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::value::Value;
 use super::{Param, Row, Step, StoreError, Tx};
+use crate::foundation::clock::{Clock, Moment};
 
 /// How long a statement waits for a lock that another transaction holds.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
@@ -173,6 +174,17 @@ pub(super) async fn steps(settings: &crate::config::Database) -> Result<Option<V
         Ok(Step { version: row.try_get(0)?, name: row.try_get(1)?, checksum: row.try_get(2)? })
     };
     rows.iter().map(step).collect::<Result<_, _>>().map(Some).map_err(refused)
+}
+
+/// See [`super::Database::apart`].
+pub(super) async fn apart(settings: &crate::config::Database, clock: &Clock) -> Result<Duration, StoreError> {
+    let postgres = Postgres::new(settings)?;
+    let (client, patience) = (postgres.client().await?, postgres.patience());
+    let asked = clock.now();
+    let sql = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)";
+    let row = patience.with(client.query_one(sql, &[]).map_err(refused)).await?;
+    let theirs = Moment::from_millis(row.try_get(0).map_err(refused)?);
+    Ok(asked.since(theirs).max(theirs.since(clock.now())))
 }
 
 fn throw_away_if_lost(client: Object, patience: &Patience) {
