@@ -104,6 +104,11 @@ fn missing(need: Need) -> String {
         Need::Permitted(permission) | Need::Operator(permission) | Need::OperatorOrPerson(permission) => {
             format!("this needs `{permission}`")
         }
+        Need::OwnRight(permission) => {
+            format!(
+                "this needs `{permission}`, and nobody has that by a delegation or by an application that they had to allow"
+            )
+        }
         Need::Owners(permission) => {
             format!("an owner of the organization decides this, in person, and it needs `{permission}`")
         }

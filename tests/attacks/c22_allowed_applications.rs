@@ -119,3 +119,31 @@ async fn c22_h05_nobody_leaves_or_owns_by_an_application_that_they_have_allowed(
         assert_eq!(delete(&con, &con_place).await.status, 204);
     }
 }
+
+#[tokio::test]
+async fn c22_c02_how_people_sign_in_is_no_allowed_applications_to_decide() {
+    for engine in ENGINES {
+        let house = Plan::on(engine).and(THIRD).build().await;
+        let [owner, third] = owner(&house).await;
+        let domain = house.text("SELECT id FROM domains WHERE name = 'a.test'").await.unwrap();
+        let (domain, policy) =
+            (format!("/organizations/org-a/domains/{domain}"), "/organizations/org-a/policy");
+        fine(owner.patch(&domain, json!({"trust_email": false})).await);
+        fine(owner.patch(policy, json!({"api_keys_enabled": false})).await);
+        for (method, path, body) in [
+            (Method::PATCH, domain.as_str(), json!({"trust_email": true})),
+            (Method::PATCH, domain.as_str(), json!({"use_for_routing": false})),
+            (Method::PATCH, policy, json!({"require_mfa": false})),
+            (Method::PATCH, policy, json!({"api_keys_enabled": true})),
+            (Method::PUT, policy, json!({"max_age": null})),
+        ] {
+            refuses(&house, third.write(method, path, body), (403, "permission_missing")).await;
+        }
+        // It reads both, and says of itself that it does no more.
+        fine(third.get(policy).await);
+        assert_eq!(fine(third.get(&domain).await)["trust_email"], json!(false));
+        let may = fine(third.get("/me/permissions").await)["permissions"].clone();
+        let may: Vec<_> = may.as_array().unwrap().iter().map(|one| one["permission"].clone()).collect();
+        assert!(may.contains(&json!("policy:read")) && !may.contains(&json!("policy:write")), "{may:?}");
+    }
+}

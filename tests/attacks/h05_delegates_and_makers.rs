@@ -57,7 +57,8 @@ async fn h05_h01_a_delegate_leaves_nothing_behind_that_outlives_the_delegation()
             "type": "oidc", "issuer": house.idp_a.issuer, "client_id": "behalf", "client_secret": house.idp_a.secret,
             "activate": true,
         });
-        let policy = json!({"delegations": "none"});
+        let domain = house.text("SELECT id FROM domains WHERE name = 'b.test'").await.unwrap();
+        let domain = format!("/organizations/org-b/domains/{domain}");
         for (method, path, body, code) in [
             (
                 Method::POST,
@@ -87,16 +88,28 @@ async fn h05_h01_a_delegate_leaves_nothing_behind_that_outlives_the_delegation()
                 "permission_missing",
             ),
             (Method::POST, "/organizations/org-b/role-rules".to_owned(), rule, "permission_missing"),
-            (Method::POST, "/organizations/org-b/invitations".to_owned(), invite, "role_ceiling"),
+            (Method::POST, "/organizations/org-b/invitations".to_owned(), invite, "permission_missing"),
             (
                 Method::POST,
                 members.to_owned(),
                 json!({"user_id": new.to_string(), "role": "member"}),
-                "role_ceiling",
+                "permission_missing",
             ),
             (Method::PATCH, format!("{members}/{eve}/role"), json!({"role": "admin"}), "role_ceiling"),
             (Method::POST, "/connections".to_owned(), provider, "owner_required"),
-            (Method::PATCH, "/organizations/org-b/policy".to_owned(), policy, "permission_missing"),
+            (
+                Method::PATCH,
+                "/organizations/org-b/policy".to_owned(),
+                json!({"delegations": "none"}),
+                "permission_missing",
+            ),
+            (
+                Method::PUT,
+                "/organizations/org-b/policy".to_owned(),
+                json!({"require_mfa": false}),
+                "permission_missing",
+            ),
+            (Method::PATCH, domain, json!({"trust_email": true}), "permission_missing"),
         ] {
             let before = house.before().await;
             refused(&con.write(method, &path, body).await, code);
