@@ -13,7 +13,7 @@ use openidconnect::{
 };
 
 use super::provider::Provider;
-use super::{Authentication, authentication, callback, client, facts, unread};
+use super::{Authentication, authentication, callback, client, unread};
 use crate::broker::connection_return;
 use crate::egress::http::{EgressError, Request};
 use crate::egress::openid::Watched;
@@ -25,7 +25,7 @@ use crate::login::counted::Heard;
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, authenticate};
 use crate::model::connection::{OidcConnection, OidcSettings};
-use crate::model::identity::Naming;
+use crate::model::identity::{IdentityFacts, Naming};
 use crate::model::login::{AwaitedOidc, Away, Proof};
 use crate::model::session::{Assurance, UpstreamName, UpstreamSession};
 use crate::model::user::Profile;
@@ -133,7 +133,7 @@ async fn ask(
     // What is not as it should be vouches for no second factor, and keeps nobody out.
     let amr = claims.optional_strings("amr").ok().flatten();
     let amr: Vec<String> = amr.unwrap_or_default().into_iter().map(str::to_owned).collect();
-    let (facts, left_out) = facts::read(claims);
+    let (facts, left_out) = IdentityFacts::of_id_token(claims);
     let (authenticated_at, is_assumed) = authenticated_at(visitor, connection, away, claims, seen)?;
     Ok(Proof {
         connection: connection.id,
