@@ -109,6 +109,17 @@ tried-domain-no-address = Es wurde keine E-Mail-Adresse mitgeteilt. Sie ist nöt
 tried-domain-unclaimed = Keine Organisation beansprucht sie.
 tried-claims = Was Ihre Firma über Sie mitgeteilt hat
 tried-not-read = mitgeteilt, aber nicht verwendet
+tried-more-values =
+    { $count ->
+        [one] und ein weiterer Wert, der nicht gezeigt wird
+       *[other] und { $count } weitere Werte, die nicht gezeigt werden
+    }
+tried-cut = gekürzt
+tried-more-claims =
+    { $count ->
+        [one] Eine weitere Angabe wird nicht gezeigt.
+       *[other] { $count } weitere Angaben werden nicht gezeigt.
+    }
 tried-nothing = Sie wurden nicht angemeldet. Sie können diese Seite schließen.
 tried-id = Kennung dieses Versuchs:
 

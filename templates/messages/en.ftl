@@ -109,6 +109,17 @@ tried-domain-no-address = No email address was told. One is needed.
 tried-domain-unclaimed = No organization has claimed it.
 tried-claims = What your company told about you
 tried-not-read = told, but not used
+tried-more-values =
+    { $count ->
+        [one] and one more, which is not shown
+       *[other] and { $count } more, which are not shown
+    }
+tried-cut = shortened
+tried-more-claims =
+    { $count ->
+        [one] One more piece of information is not shown.
+       *[other] { $count } more pieces of information are not shown.
+    }
 tried-nothing = You have not been signed in. You can close this page.
 tried-id = Reference of this trial:
 
