@@ -1411,8 +1411,11 @@ async fn s1_r25_who_came_by_a_connection_that_is_gone_is_led_to_the_one_in_its_p
         house.refused(&before, "relink_conflict").await;
         house.execute("DELETE FROM identities WHERE id = 'idn_00000000000000000000000007'").await;
 
+        let told_of_it = "mails WHERE kind = 'person_relinked'";
+        assert_eq!(house.count(told_of_it).await, 0);
         let led = fine(operator.post(&relink, body(&old, 2)).await);
         assert_eq!(led["identities"], json!(2));
+        assert_eq!(house.count(told_of_it).await, 2, "each of them");
         let users = house.count("users").await;
         for email in ["new@a.test", "ann@a.test"] {
             assert!(comes(&house, email).await, "{email} is who they were");

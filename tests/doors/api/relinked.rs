@@ -99,6 +99,8 @@ async fn h10_names_of_one_kind_become_names_of_another_by_an_owners_word() {
         }
         let relinked = fine(operator.post(&path, body(&from, &to, 1)).await);
         assert_eq!((&relinked["to"], &relinked["identities"]), (&to, &json!(1)));
+        let told_of_it = "SELECT recipient FROM mails WHERE kind = 'person_relinked'";
+        assert_eq!(house.text(told_of_it).await.as_deref(), Some("bob@b.test"));
         comes(&house, &says).await.code();
         assert_eq!((house.count("users").await, house.user("bob@b.test").await), (users, user));
         assert_eq!(kinds().await, json!([kind(None, Some("uid"), true), kind(persistent, None, false)]));

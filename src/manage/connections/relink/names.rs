@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::foundation::id::ConnectionId;
+use crate::join::notices;
 use crate::manage::api::route::{At, Json, NoBody, NoQuery, Operation, Thing};
 use crate::manage::authority::Need;
 use crate::manage::connections::api::{FRESH, OWNERS, READ};
@@ -254,6 +255,7 @@ async fn relink(
         .with("to", json!(to))
         .with("identities", identities);
     change.record(&told).await?;
+    notices::relinked(change.tx, change.keep, &live).await?;
     doors.stay(change, forced).await?;
     Ok(NamesRelinked { connection_id: live.id.to_string(), from, to, identities })
 }
