@@ -4,30 +4,13 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::house::answers::{delete, fine, refuses};
 use crate::house::api::{Api, THIRD};
 use crate::house::broker::{Engine, House, Plan};
-use crate::house::visitor::Answer;
 
 const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
 const UNREAD: (u16, &str) = (428, "draft_unread");
 const BEYOND: (u16, &str) = (403, "beyond_consent");
-
-fn fine(answer: Answer) -> Value {
-    assert!(answer.status.is_success(), "{}: {}", answer.status, answer.body);
-    answer.json()
-}
-
-/// Refused for this, and nothing was stored.
-async fn refuses(house: &House, attempt: impl Future<Output = Answer>, (status, code): (u16, &str)) {
-    let before = house.before().await;
-    let answer = attempt.await;
-    assert_eq!((answer.status.as_u16(), &answer.json()["code"]), (status, &json!(code)), "{}", answer.body);
-    house.refused(&before, code).await;
-}
-
-async fn delete(api: &Api, path: &str) -> Answer {
-    api.send(Method::DELETE, path, |ask| ask).await
-}
 
 /// Ann, who owns it, by an application of the project's own and by one that she has allowed.
 async fn owner(house: &House) -> [Api; 2] {

@@ -4,6 +4,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::house::answers::fine;
 use crate::house::api::Api;
 use crate::house::broker::{Engine, House};
 use crate::house::lying_idp::Says;
@@ -13,11 +14,6 @@ const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
 
 fn refused(answer: &Answer, code: &str) {
     assert_eq!((answer.status.as_u16(), &answer.json()["code"]), (403, &json!(code)), "{}", answer.body);
-}
-
-fn fine(answer: Answer) -> Value {
-    assert!(answer.status.is_success(), "{}: {}", answer.status, answer.body);
-    answer.json()
 }
 
 /// Gives roles to a member, as if an owner had.

@@ -10,11 +10,11 @@ use behalf::web::templates::Templates;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::house::answers::told;
 use crate::house::api::Api;
 use crate::house::application::{Application, Person};
 use crate::house::broker::{Engine, House, Plan};
 use crate::house::smtp::{Certified, Sink};
-use crate::house::visitor::Answer;
 
 const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
 const PATH: &str = "/organizations/org-a/invitations";
@@ -22,11 +22,6 @@ const DAY: u64 = 86_400;
 
 fn ask(email: &str) -> Value {
     json!({"email": email, "role": "member"})
-}
-
-fn told(answer: &Answer) -> (u16, String) {
-    let code = answer.json()["code"].as_str().unwrap_or_default().to_owned();
-    (answer.status.as_u16(), code)
 }
 
 async fn invites(api: &Api, email: &str) -> String {

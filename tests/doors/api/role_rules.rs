@@ -3,6 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::house::answers::{delete, told};
 use crate::house::api::{Api, access_token};
 use crate::house::application::{Application, Ask, Person, Tokens};
 use crate::house::broker::{Engine, House, Plan};
@@ -13,14 +14,6 @@ use crate::house::visitor::{Answer, Visitor};
 
 const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
 const RULES: &str = "/organizations/org-a/role-rules";
-
-fn told(answer: &Answer) -> (u16, String) {
-    (answer.status.as_u16(), answer.json()["code"].as_str().unwrap_or_default().to_owned())
-}
-
-async fn delete(api: &Api, path: &str) -> Answer {
-    api.send(Method::DELETE, path, |ask| ask).await
-}
 
 /// A role of org-a that may do this.
 async fn role(operator: &Api, name: &str, permissions: &[&str]) -> String {
@@ -374,7 +367,8 @@ async fn s1_p7_what_gives_nobody_a_role_is_no_rule_and_none_that_is_only_tried()
         }
         // A whole ID token may be tried: it is told what of it counts for nothing, and the sign-in has just as much by it.
         let long = "x".repeat(1_025);
-        let said = json!({"department": "sales", "email": "con@a.test", "sub": "sub-con@a.test", "team": long});
+        let said =
+            json!({"department": "sales", "email": "con@a.test", "sub": "sub-con@a.test", "team": long});
         let tried = owner.post(&preview, json!({"connection_id": ca, "claims": said})).await.json();
         assert_eq!(tried["left_out"], json!(["email", "sub", "team"]));
         assert_eq!(tried["roles"], json!(["member"]));
