@@ -6,9 +6,10 @@ use std::collections::BTreeSet;
 use crate::audit::Keep;
 use crate::foundation::email::Email;
 use crate::foundation::id::{MailId, OrganizationId, UserId};
+use crate::model::connection::Connection;
 use crate::model::mail::{Kind, Letter, Mail};
 use crate::store::durable::engine::{StoreError, Tx};
-use crate::store::durable::{mails, organizations, users};
+use crate::store::durable::{identities, mails, organizations, users};
 
 /// Owners of one organization that are written to.
 const MOST_OWNERS: u32 = 20;
@@ -74,6 +75,27 @@ pub async fn person(
     write(tx, keep, organization, address, |name| Letter { person: by, ..Letter::new(kind, name) }).await
 }
 
+/// Tells everybody of whom somebody has just said by which name of its provider a connection knows them, at their proved
+/// address: whoever comes under that name is them from now on.
+pub async fn relinked(tx: &mut Tx<'_>, keep: &Keep, connection: &Connection) -> Result<(), StoreError> {
+    let name = match connection.organization_id {
+        Some(id) => organizations::by_id(tx, keep.project.id, id).await?.map(|found| found.display_name),
+        None => None,
+    };
+    let name = name.unwrap_or_else(|| keep.project.display_name.clone());
+    let letter = Letter::new(Kind::PersonRelinked, &name).about(&connection.display_name);
+    let of = (connection.id, connection.settings.upstream.issuer());
+    let mut after = None;
+    loop {
+        let some = identities::named_at(tx, of, keep.now, after).await?;
+        let Some((last, _)) = some.last() else { return Ok(()) };
+        after = Some(*last);
+        for (_, to) in some {
+            queue(tx, keep, connection.organization_id, to, letter.clone()).await?;
+        }
+    }
+}
+
 async fn write(
     tx: &mut Tx<'_>,
     keep: &Keep,
@@ -82,13 +104,23 @@ async fn write(
     letter: impl FnOnce(&str) -> Letter,
 ) -> Result<(), StoreError> {
     let Some(found) = organizations::by_id(tx, keep.project.id, organization).await? else { return Ok(()) };
+    queue(tx, keep, Some(organization), to, letter(&found.display_name)).await
+}
+
+async fn queue(
+    tx: &mut Tx<'_>,
+    keep: &Keep,
+    organization_id: Option<OrganizationId>,
+    to: Email,
+    letter: Letter,
+) -> Result<(), StoreError> {
     let mail = Mail {
         id: MailId::new(&keep.random, keep.now),
         project_id: keep.project.id,
-        organization_id: Some(organization),
+        organization_id,
         to,
         language: None,
-        letter: letter(&found.display_name),
+        letter,
         created_at: keep.now,
         expires_at: keep.now.plus(Mail::TRIED_FOR),
     };

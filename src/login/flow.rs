@@ -2,13 +2,15 @@
 //! told the same (`answered`).
 
 mod answered;
+mod once;
 
 use std::time::Duration;
 
 use http::header;
 use tower_sessions::Session;
 
-pub use answered::{Again, Came, Told, awaited, led, led_before, once, put_back, to_its_end, told_again};
+pub use answered::{Again, Came, Told, awaited, led, led_before, put_back, told_again};
+pub use once::{once, to_its_end};
 
 use super::refusal::Refusal;
 use super::{Stop, answer_in};

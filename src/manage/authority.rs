@@ -27,6 +27,9 @@ pub enum Need {
     Account,
     /// This permission, in the organization that is meant.
     Permitted(Permission),
+    /// This permission in one's own right: nobody has it by a delegation, or by an application that they had to allow, for
+    /// what it opens would outlive that leave.
+    OwnRight(Permission),
     /// This permission, and nobody but an owner in person, or the operator.
     Owners(Permission),
     /// This permission, and nobody but the operator has it.
@@ -118,10 +121,6 @@ impl Standing {
         judge(self, Need::Permitted(permission), Target::Organization(organization)) == Verdict::Granted
     }
 
-    pub fn is_delegate(&self) -> bool {
-        matches!(self, Self::Within { is_delegate: true, .. })
-    }
-
     /// Whether they act by somebody's leave, a delegation or what a person has allowed an application: whatever they gave
     /// would outlive it.
     pub fn is_by_leave(&self) -> bool {
@@ -145,7 +144,9 @@ pub fn judge(standing: &Standing, need: Need, target: Target) -> Verdict {
                 Verdict::Refused(Code::BeyondConsent)
             }
             Need::Public | Need::Any | Need::Person | Need::Account => Verdict::Granted,
-            Need::Permitted(_) | Need::Owners(_) => Verdict::Refused(Code::PermissionMissing),
+            Need::Permitted(_) | Need::OwnRight(_) | Need::Owners(_) => {
+                Verdict::Refused(Code::PermissionMissing)
+            }
             Need::OperatorOrPerson(_) if proved_at.is_some() => Verdict::Granted,
             Need::Operator(_) | Need::OperatorOrPerson(_) => Verdict::Refused(Code::OperatorRequired),
         },
@@ -162,6 +163,7 @@ pub fn judge(standing: &Standing, need: Need, target: Target) -> Verdict {
                 Verdict::Refused(Code::PermissionMissing)
             }
             Need::Owners(_) if !is_owner => Verdict::Refused(Code::PermissionMissing),
+            Need::OwnRight(_) if standing.is_by_leave() => Verdict::Refused(Code::PermissionMissing),
             Need::Person | Need::Account if proved_at.is_none() => Verdict::Refused(Code::PersonRequired),
             Need::Account if *is_by_consent => Verdict::Refused(Code::BeyondConsent),
             need => within(granted, masked, need),
@@ -293,6 +295,7 @@ fn operator(role: OperatorRole, need: Need) -> Verdict {
         Need::Public | Need::Any => return Verdict::Granted,
         Need::Person | Need::Account => return Verdict::Refused(Code::PersonRequired),
         Need::Permitted(permission)
+        | Need::OwnRight(permission)
         | Need::Owners(permission)
         | Need::Operator(permission)
         | Need::OperatorOrPerson(permission) => permission,
@@ -313,13 +316,13 @@ fn within(granted: &BTreeSet<String>, masked: &BTreeSet<String>, need: Need) -> 
     match need {
         Need::Public | Need::Any | Need::Person | Need::Account => Verdict::Granted,
         Need::Operator(_) | Need::OperatorOrPerson(_) => Verdict::Refused(Code::OperatorRequired),
-        Need::Permitted(permission) | Need::Owners(permission) if masked.contains(permission.word()) => {
-            Verdict::Granted
+        Need::Permitted(permission) | Need::OwnRight(permission) | Need::Owners(permission) => {
+            match permission.word() {
+                word if masked.contains(word) => Verdict::Granted,
+                word if granted.contains(word) => Verdict::Refused(Code::OrganizationFunctionMissing),
+                _ => Verdict::Refused(Code::PermissionMissing),
+            }
         }
-        Need::Permitted(permission) | Need::Owners(permission) if granted.contains(permission.word()) => {
-            Verdict::Refused(Code::OrganizationFunctionMissing)
-        }
-        Need::Permitted(_) | Need::Owners(_) => Verdict::Refused(Code::PermissionMissing),
     }
 }
 
@@ -491,6 +494,20 @@ mod tests {
         let own = Target::Organization(OWN);
         assert_eq!(judge(&person, Need::Account, own), Verdict::Refused(Code::BeyondConsent));
         assert_eq!(judge(&person, WRITE, own), Verdict::Granted);
+        let own_right = Need::OwnRight(Permission::OrganizationWrite);
+        assert_eq!(judge(&person, own_right, own), Verdict::Refused(Code::PermissionMissing));
+        if let Standing::Within { is_by_consent, is_delegate, .. } = &mut person {
+            (*is_by_consent, *is_delegate) = (false, true);
+        }
+        assert_eq!(judge(&person, own_right, own), Verdict::Refused(Code::PermissionMissing));
+        if let Standing::Within { is_delegate, .. } = &mut person {
+            *is_delegate = false;
+        }
+        assert_eq!(judge(&person, own_right, own), Verdict::Granted);
+        assert_eq!(
+            judge(&person, Need::OwnRight(Permission::MembersWrite), own),
+            Verdict::Refused(Code::PermissionMissing)
+        );
     }
 
     #[test]

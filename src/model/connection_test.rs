@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::words;
 use crate::foundation::clock::Moment;
 use crate::foundation::email::Email;
@@ -45,12 +47,27 @@ pub struct TestResult {
     pub domain_rule: Option<DomainRule>,
     /// What the provider said, as far as it is shown.
     pub claims: Claims,
+    pub left_out: LeftOut,
     /// What a sign-in would have kept of it, for role rules (S1-P7).
     pub facts: IdentityFacts,
 }
 
 /// By name; of what has more values, each.
 pub type Claims = BTreeMap<String, Vec<String>>;
+
+/// How much of what the provider said is not shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LeftOut {
+    /// Claims of which not even the name is.
+    pub claims: u64,
+    /// Values, by claim.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub values: BTreeMap<String, u64>,
+    /// Characters of the values that are, by claim.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub characters: BTreeMap<String, u64>,
+}
 
 words! {
     TestOutcome { Succeeded = "succeeded", Failed = "failed" }

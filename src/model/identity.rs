@@ -1,5 +1,8 @@
 //! An identity: what one upstream calls the user. `(connection, issuer, subject)` is unique.
 
+pub mod attributes;
+mod id_token;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -7,9 +10,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{ConnectionId, IdentityId, UserId};
-use crate::model::connection::NameIdFormat;
-use crate::model::user::Told;
-use crate::protocol::saml::assertion;
+use crate::model::connection::{AttributeMapping, NameIdFormat, Upstream};
+use crate::model::user::{Profile, Told, is_free_claim};
+use crate::protocol::jose::Claims;
+use crate::protocol::saml::assertion::{self, Attribute};
+use attributes::Attributes;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
@@ -52,6 +57,9 @@ pub struct IdentityFacts {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub claims: BTreeMap<String, Told>,
 }
+
+/// The claim that the groups are told by.
+const GROUPS: &str = "groups";
 
 /// What of its answer a provider named the person by. The same text of another kind may be somebody else (SAML Core,
 /// section 8.3), and whoever may choose one of another kind could choose somebody else's.
@@ -125,10 +133,46 @@ impl Naming {
 }
 
 impl IdentityFacts {
+    /// Of an ID token, with what could not be kept, in a line each; no line quotes a value.
+    pub fn of_id_token(claims: &Claims) -> (Self, Vec<String>) {
+        id_token::read(claims)
+    }
+
+    /// Of an assertion, by what the connection's mapping names.
+    pub fn of_profile(profile: &Profile) -> Self {
+        let (groups, claims) = (profile.groups.clone(), profile.claims.clone());
+        Self { groups, claims, ..Self::default() }
+    }
+
+    /// What a sign-in would keep of this: it is read as it would be there. Of SAML, by the names that the mapping gives.
+    pub fn rehearsed(upstream: &Upstream, said: &BTreeMap<String, Told>) -> Self {
+        match upstream {
+            Upstream::Oidc(_) => {
+                let claims = serde_json::to_vec(said).ok().and_then(|bytes| Claims::parse(&bytes).ok());
+                claims.map(|claims| Self::of_id_token(&claims).0).unwrap_or_default()
+            }
+            Upstream::Saml(saml) => {
+                let attributes: Vec<_> = said.iter().map(|(name, told)| attribute(name, told)).collect();
+                let (profile, _) = Attributes(&attributes).profile(&by_claim(&saml.attributes));
+                Self::of_profile(&profile)
+            }
+        }
+    }
+
+    /// Whether a sign-in could ever keep a claim of this name.
+    pub fn may_hold(upstream: &Upstream, claim: &str) -> bool {
+        match upstream {
+            Upstream::Oidc(_) => id_token::counts(claim),
+            Upstream::Saml(_) => {
+                claim == GROUPS || (is_free_claim(claim) && !id_token::PINS.contains(&claim))
+            }
+        }
+    }
+
     /// The values of a claim, as a rule names it.
     pub fn values(&self, claim: &str) -> Vec<&str> {
         match claim {
-            "groups" => self.groups.iter().map(String::as_str).collect(),
+            GROUPS => self.groups.iter().map(String::as_str).collect(),
             "hd" => self.hosted_domain.as_deref().into_iter().collect(),
             "tid" => self.tenant.as_deref().into_iter().collect(),
             claim => match self.claims.get(claim) {
@@ -138,4 +182,25 @@ impl IdentityFacts {
             },
         }
     }
+}
+
+/// A mapping that says as much as another, of attributes that are called like the claims.
+fn by_claim(mapping: &AttributeMapping) -> AttributeMapping {
+    let names = |claims: &BTreeMap<String, Vec<String>>| {
+        claims.keys().map(|claim| (claim.clone(), vec![claim.clone()])).collect()
+    };
+    AttributeMapping {
+        groups: if mapping.groups.is_empty() { Vec::new() } else { vec![GROUPS.to_owned()] },
+        claims: names(&mapping.claims),
+        claim_lists: names(&mapping.claim_lists),
+        ..AttributeMapping::default()
+    }
+}
+
+fn attribute(claim: &str, told: &Told) -> Attribute {
+    let values = match told {
+        Told::Text(text) => vec![text.clone()],
+        Told::List(list) => list.clone(),
+    };
+    Attribute { name: claim.to_owned(), name_format: None, friendly_name: None, values }
 }

@@ -64,6 +64,8 @@ words! {
         MetadataEnding = "metadata_ending",
         /// What the provider says of itself is different, and nobody who is trusted has signed it.
         MetadataOffered = "metadata_offered",
+        /// Somebody has said by what name of a provider they are known: the connection is what it is about.
+        PersonRelinked = "person_relinked",
         /// Who made them belongs to the organization no more: their names are what it is about.
         ApiKeysRevoked = "api_keys_revoked",
         /// Both have agreed on it, or on other terms. Of each of these, the organization is the target, and the home is what

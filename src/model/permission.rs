@@ -47,12 +47,16 @@ impl Permission {
     }
 
     /// Whether whoever acts by somebody's leave has it, be it by a delegation or as an application that people had to allow:
-    /// what they make by the others would go on to count when that has been taken back.
+    /// what they make or decide by the others would go on to count when that has been taken back.
     pub fn is_by_leave(self) -> bool {
         !self.is_the_owners()
             && !matches!(
                 self,
-                Self::ApiKeysWrite | Self::ApplicationsWrite | Self::DelegationsWrite | Self::RolesWrite
+                Self::ApiKeysWrite
+                    | Self::ApplicationsWrite
+                    | Self::DelegationsWrite
+                    | Self::PolicyWrite
+                    | Self::RolesWrite
             )
     }
 

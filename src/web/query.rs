@@ -1,5 +1,6 @@
 //! The query of an address, read strictly: no parameter twice, none unknown.
 
+use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 
 use super::json::unknown;
@@ -16,7 +17,12 @@ pub enum Unreadable {
 pub fn read<T: DeserializeOwned>(query: Option<&str>) -> Result<T, Unreadable> {
     let query = query.unwrap_or_default();
     let mut seen: Vec<String> = Vec::new();
-    for (name, _) in form_urlencoded::parse(query.as_bytes()) {
+    for piece in query.split('&') {
+        let Some((name, _)) = form_urlencoded::parse(piece.as_bytes()).next() else { continue };
+        // The reader would put another character in its place, and look for that.
+        if percent_decode_str(piece).decode_utf8().is_err() {
+            return Err(Unreadable::Wrong(name.into_owned(), "must be UTF-8, percent-encoded".to_owned()));
+        }
         if seen.iter().any(|known| *known == name) {
             return Err(Unreadable::Twice(name.into_owned()));
         }
@@ -51,6 +57,13 @@ mod tests {
         assert_eq!(read(None), Ok(Sample { limit: None, name: None }));
         assert_eq!(read::<Sample>(Some("lime=5")), Err(Unreadable::Unknown("lime".into())));
         assert_eq!(read::<Sample>(Some("name=a&limit=1&name=a")), Err(Unreadable::Twice("name".into())));
-        assert!(matches!(read::<Sample>(Some("limit=-1")), Err(Unreadable::Wrong(at, _)) if at == "limit"));
+        for (query, wrong) in
+            [("limit=-1", "limit"), ("limit=1&name=%ED%A0%80", "name"), ("name=a%FF+b", "name")]
+        {
+            let found = read::<Sample>(Some(query));
+            assert!(matches!(&found, Err(Unreadable::Wrong(at, _)) if at == wrong), "{query}: {found:?}");
+        }
+        let fine = Sample { limit: None, name: Some("\u{fffd} ß".into()) };
+        assert_eq!(read(Some("&name=%EF%BF%BD+%C3%9F&")), Ok(fine));
     }
 }

@@ -109,6 +109,17 @@ tried-domain-no-address = Es wurde keine E-Mail-Adresse mitgeteilt. Sie ist nöt
 tried-domain-unclaimed = Keine Organisation beansprucht sie.
 tried-claims = Was Ihre Firma über Sie mitgeteilt hat
 tried-not-read = mitgeteilt, aber nicht verwendet
+tried-more-values =
+    { $count ->
+        [one] und ein weiterer Wert, der nicht gezeigt wird
+       *[other] und { $count } weitere Werte, die nicht gezeigt werden
+    }
+tried-cut = gekürzt
+tried-more-claims =
+    { $count ->
+        [one] Eine weitere Angabe wird nicht gezeigt.
+       *[other] { $count } weitere Angaben werden nicht gezeigt.
+    }
 tried-nothing = Sie wurden nicht angemeldet. Sie können diese Seite schließen.
 tried-id = Kennung dieses Versuchs:
 
@@ -420,6 +431,11 @@ mail-metadata_offered-subject = Ein Identitätsanbieter von { $organization } sa
 mail-metadata_offered-title = Sehen Sie die Metadaten von { $thing } an
 mail-metadata_offered-text = Die Metadaten an der Adresse dieser Verbindung sind jetzt andere: Sie nennen andere Zertifikate oder Adressen. Niemand, dessen Wort gilt, hat das unterschrieben; geändert haben kann es jeder, der an diese Adresse schreiben kann. Nichts davon gilt, bis es jemand angesehen hat, und Anmeldungen bei { $organization } gehen weiter wie bisher.
 mail-metadata_offered-next = Fragen Sie den Betreiber des Identitätsanbieters auf einem Weg, den Sie kennen, ob die neuen Zertifikate seine sind. Wenn ja, lassen Sie die Verbindung ihre Metadaten neu lesen; sonst scheitern Anmeldungen, sobald der Identitätsanbieter sie verwendet.
+
+mail-person_relinked-subject = Ihre Anmeldung bei { $organization } hat sich geändert
+mail-person_relinked-title = { $thing } kennt Sie jetzt anders
+mail-person_relinked-text = Wer { $organization } verwaltet, hat festgelegt, unter welchem Konto beim Identitätsanbieter Sie hier bekannt sind. Wer sich mit diesem Konto anmeldet, gilt von nun an als Sie.
+mail-person_relinked-next = Wenn Sie nicht wissen, warum, fragen Sie sofort Ihre Administratoren: Es könnte sich jemand anderes als Sie anmelden.
 
 mail-api_keys_revoked-subject = API-Schlüssel von { $organization } sind erloschen
 mail-api_keys_revoked-title = Die API-Schlüssel { $thing } gelten nicht mehr

@@ -109,6 +109,17 @@ tried-domain-no-address = No email address was told. One is needed.
 tried-domain-unclaimed = No organization has claimed it.
 tried-claims = What your company told about you
 tried-not-read = told, but not used
+tried-more-values =
+    { $count ->
+        [one] and one more, which is not shown
+       *[other] and { $count } more, which are not shown
+    }
+tried-cut = shortened
+tried-more-claims =
+    { $count ->
+        [one] One more piece of information is not shown.
+       *[other] { $count } more pieces of information are not shown.
+    }
 tried-nothing = You have not been signed in. You can close this page.
 tried-id = Reference of this trial:
 
@@ -420,6 +431,11 @@ mail-metadata_offered-subject = An identity provider of { $organization } says s
 mail-metadata_offered-title = Look at the metadata of { $thing }
 mail-metadata_offered-text = The metadata at the address of this connection is different now: it has other certificates or addresses. Nobody whose word is trusted has signed that, so whoever can write to the address may have changed it. Nothing of it counts until somebody has looked, and people go on signing in to { $organization } as before.
 mail-metadata_offered-next = Ask whoever runs the identity provider, by a way that you know, whether the new certificates are theirs. If they are, have the connection read its metadata again; otherwise sign-ins fail once the identity provider uses them.
+
+mail-person_relinked-subject = How you sign in to { $organization } has changed
+mail-person_relinked-title = How you are known to { $thing } has changed
+mail-person_relinked-text = Somebody who administers { $organization } has said under which account at its identity provider you are known here. Whoever signs in with that account is you from now on.
+mail-person_relinked-next = If you do not know why, ask your administrators at once: somebody else may be signing in as you.
 
 mail-api_keys_revoked-subject = API keys of { $organization } have ended
 mail-api_keys_revoked-title = The API keys { $thing } do not work any more

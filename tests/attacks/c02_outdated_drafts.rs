@@ -8,6 +8,7 @@ use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, IF_MATCH};
 use serde_json::{Value, json};
 
+use crate::house::answers::fine;
 use crate::house::api::Api;
 use crate::house::broker::{Engine, House, Plan};
 use crate::house::lying_saml_idp::{LyingSamlIdp, Signer};
@@ -16,11 +17,6 @@ use crate::house::visitor::Answer;
 
 const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
 const WRITER: [&str; 3] = ["connections:read", "connections:write", "members:write"];
-
-fn fine(answer: Answer) -> Value {
-    assert!(answer.status.is_success(), "{}: {}", answer.status, answer.body);
-    if answer.body.is_empty() { Value::Null } else { answer.json() }
-}
 
 fn print(certificate: &Certificate) -> String {
     HEXLOWER.encode(&certificate.fingerprint())

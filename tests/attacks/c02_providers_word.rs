@@ -4,6 +4,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::house::answers::fine;
 use crate::house::api::Api;
 use crate::house::application::{Application, Person};
 use crate::house::broker::{Engine, House, Plan};
@@ -18,11 +19,6 @@ const PROVIDER: &str = "/organizations/org-a/sso-provider";
 
 fn refused(answer: &Answer, code: &str) {
     assert_eq!((answer.status.as_u16(), &answer.json()["code"]), (403, &json!(code)), "{}", answer.body);
-}
-
-fn fine(answer: Answer) -> Value {
-    assert!(answer.status.is_success(), "{}: {}", answer.status, answer.body);
-    answer.json()
 }
 
 /// Con, who administers the organization and does not own it.

@@ -4,6 +4,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::house::answers::{delete, fine, refuses};
 use crate::house::api::Api;
 use crate::house::broker::{Engine, House, Plan};
 use crate::house::lying_idp::{LyingIdp, Says};
@@ -13,25 +14,8 @@ use crate::house::visitor::{Answer, Visitor};
 const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
 const TRANSFER: &str = "/organizations/org-a/transfer-ownership";
 
-fn fine(answer: Answer) -> Value {
-    assert!(answer.status.is_success(), "{}: {}", answer.status, answer.body);
-    if answer.body.is_empty() { Value::Null } else { answer.json() }
-}
-
 async fn post(api: &Api, path: &str) -> Answer {
     api.send(Method::POST, path, |ask| ask).await
-}
-
-async fn delete(api: &Api, path: &str) -> Answer {
-    api.send(Method::DELETE, path, |ask| ask).await
-}
-
-/// Refused for this, and nothing was stored.
-async fn refuses(house: &House, attempt: impl Future<Output = Answer>, (status, code): (u16, &str)) {
-    let before = house.before().await;
-    let answer = attempt.await;
-    assert_eq!((answer.status.as_u16(), &answer.json()["code"]), (status, &json!(code)), "{}", answer.body);
-    house.refused(&before, code).await;
 }
 
 const OWNER: (u16, &str) = (403, "owner_required");

@@ -4,30 +4,13 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::house::answers::{delete, fine, refuses};
 use crate::house::api::{Api, THIRD};
 use crate::house::broker::{Engine, House, Plan};
-use crate::house::visitor::Answer;
 
 const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
 const UNREAD: (u16, &str) = (428, "draft_unread");
 const BEYOND: (u16, &str) = (403, "beyond_consent");
-
-fn fine(answer: Answer) -> Value {
-    assert!(answer.status.is_success(), "{}: {}", answer.status, answer.body);
-    answer.json()
-}
-
-/// Refused for this, and nothing was stored.
-async fn refuses(house: &House, attempt: impl Future<Output = Answer>, (status, code): (u16, &str)) {
-    let before = house.before().await;
-    let answer = attempt.await;
-    assert_eq!((answer.status.as_u16(), &answer.json()["code"]), (status, &json!(code)), "{}", answer.body);
-    house.refused(&before, code).await;
-}
-
-async fn delete(api: &Api, path: &str) -> Answer {
-    api.send(Method::DELETE, path, |ask| ask).await
-}
 
 /// Ann, who owns it, by an application of the project's own and by one that she has allowed.
 async fn owner(house: &House) -> [Api; 2] {
@@ -117,5 +100,37 @@ async fn c22_h05_nobody_leaves_or_owns_by_an_application_that_they_have_allowed(
         refuses(&house, delete(&by_con, transfer), BEYOND).await;
         assert_eq!(delete(&con, transfer).await.status, 204);
         assert_eq!(delete(&con, &con_place).await.status, 204);
+    }
+}
+
+#[tokio::test]
+async fn c22_c02_how_people_sign_in_is_no_allowed_applications_to_decide() {
+    for engine in ENGINES {
+        let house = Plan::on(engine).and(THIRD).build().await;
+        let [owner, third] = owner(&house).await;
+        let domain = house.text("SELECT id FROM domains WHERE name = 'a.test'").await.unwrap();
+        let (domain, policy) =
+            (format!("/organizations/org-a/domains/{domain}"), "/organizations/org-a/policy");
+        fine(owner.patch(&domain, json!({"trust_email": false})).await);
+        fine(owner.patch(policy, json!({"api_keys_enabled": false})).await);
+        for (method, path, body) in [
+            (Method::PATCH, domain.as_str(), json!({"trust_email": true})),
+            (Method::PATCH, domain.as_str(), json!({"use_for_routing": false})),
+            (Method::PATCH, policy, json!({"require_mfa": false})),
+            (Method::PATCH, policy, json!({"api_keys_enabled": true})),
+            (Method::PUT, policy, json!({"max_age": null})),
+        ] {
+            refuses(&house, third.write(method, path, body), (403, "permission_missing")).await;
+        }
+        // It reads both, and says of itself that it does no more.
+        fine(third.get(policy).await);
+        assert_eq!(fine(third.get(&domain).await)["trust_email"], json!(false));
+        let told = fine(third.get("/me/permissions").await)["permissions"].clone();
+        let may = |permission: &str| {
+            let all = told.as_array().unwrap();
+            let one = all.iter().find(|one| one["permission"] == json!(permission)).unwrap();
+            one["effective"].clone()
+        };
+        assert_eq!((may("policy:read"), may("policy:write")), (json!(true), json!(false)), "{told}");
     }
 }

@@ -2,26 +2,13 @@
 //! names a role is gone before the role is. Otherwise whoever deleted the one would give people the other.
 
 use futures_util::future::join;
-use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::house::answers::{delete, refusal, told};
 use crate::house::api::Api;
 use crate::house::broker::{Engine, House};
-use crate::house::visitor::Answer;
 
 const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
-
-fn told(answer: &Answer) -> (u16, String) {
-    (answer.status.as_u16(), answer.json()["code"].as_str().unwrap_or_default().to_owned())
-}
-
-fn refusal(status: u16, code: &str) -> (u16, String) {
-    (status, code.to_owned())
-}
-
-async fn delete(api: &Api, path: &str) -> Answer {
-    api.send(Method::DELETE, path, |ask| ask).await
-}
 
 async fn makes(api: &Api, body: Value) -> String {
     let made = api.post("/roles", body).await;

@@ -4,6 +4,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::house::answers::fine;
 use crate::house::api::Api;
 use crate::house::broker::{Engine, House};
 use crate::house::lying_idp::Says;
@@ -13,11 +14,6 @@ const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
 
 fn refused(answer: &Answer, code: &str) {
     assert_eq!((answer.status.as_u16(), &answer.json()["code"]), (403, &json!(code)), "{}", answer.body);
-}
-
-fn fine(answer: Answer) -> Value {
-    assert!(answer.status.is_success(), "{}: {}", answer.status, answer.body);
-    answer.json()
 }
 
 /// Gives roles to a member, as if an owner had.
@@ -57,7 +53,8 @@ async fn h05_h01_a_delegate_leaves_nothing_behind_that_outlives_the_delegation()
             "type": "oidc", "issuer": house.idp_a.issuer, "client_id": "behalf", "client_secret": house.idp_a.secret,
             "activate": true,
         });
-        let policy = json!({"delegations": "none"});
+        let domain = house.text("SELECT id FROM domains WHERE name = 'b.test'").await.unwrap();
+        let domain = format!("/organizations/org-b/domains/{domain}");
         for (method, path, body, code) in [
             (
                 Method::POST,
@@ -87,16 +84,28 @@ async fn h05_h01_a_delegate_leaves_nothing_behind_that_outlives_the_delegation()
                 "permission_missing",
             ),
             (Method::POST, "/organizations/org-b/role-rules".to_owned(), rule, "permission_missing"),
-            (Method::POST, "/organizations/org-b/invitations".to_owned(), invite, "role_ceiling"),
+            (Method::POST, "/organizations/org-b/invitations".to_owned(), invite, "permission_missing"),
             (
                 Method::POST,
                 members.to_owned(),
                 json!({"user_id": new.to_string(), "role": "member"}),
-                "role_ceiling",
+                "permission_missing",
             ),
             (Method::PATCH, format!("{members}/{eve}/role"), json!({"role": "admin"}), "role_ceiling"),
             (Method::POST, "/connections".to_owned(), provider, "owner_required"),
-            (Method::PATCH, "/organizations/org-b/policy".to_owned(), policy, "permission_missing"),
+            (
+                Method::PATCH,
+                "/organizations/org-b/policy".to_owned(),
+                json!({"delegations": "none"}),
+                "permission_missing",
+            ),
+            (
+                Method::PUT,
+                "/organizations/org-b/policy".to_owned(),
+                json!({"require_mfa": false}),
+                "permission_missing",
+            ),
+            (Method::PATCH, domain, json!({"trust_email": true}), "permission_missing"),
         ] {
             let before = house.before().await;
             refused(&con.write(method, &path, body).await, code);

@@ -12,6 +12,7 @@ use data_encoding::HEXLOWER;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::house::answers::fine;
 use crate::house::api::Api;
 use crate::house::application::{Application, Arrival, Person};
 use crate::house::broker::{Engine, House, Plan};
@@ -119,11 +120,6 @@ fn print(signer: &Signer) -> String {
 fn prints(view: &Value) -> Vec<String> {
     let all = view["idp"]["certificates"].as_array().unwrap();
     all.iter().map(|one| one["fingerprint"].as_str().unwrap().to_owned()).collect()
-}
-
-fn fine(answer: Answer) -> Value {
-    assert!(answer.status.is_success(), "{}: {}", answer.status, answer.body);
-    answer.json()
 }
 
 #[tokio::test]

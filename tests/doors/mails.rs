@@ -10,11 +10,11 @@ use behalf::web::templates::Templates;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::house::answers::told;
 use crate::house::api::Api;
 use crate::house::application::{Application, Person};
 use crate::house::broker::{Engine, House, Plan};
 use crate::house::smtp::{Certified, Sink};
-use crate::house::visitor::Answer;
 
 const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
 const PATH: &str = "/organizations/org-a/invitations";
@@ -22,11 +22,6 @@ const DAY: u64 = 86_400;
 
 fn ask(email: &str) -> Value {
     json!({"email": email, "role": "member"})
-}
-
-fn told(answer: &Answer) -> (u16, String) {
-    let code = answer.json()["code"].as_str().unwrap_or_default().to_owned();
-    (answer.status.as_u16(), code)
 }
 
 async fn invites(api: &Api, email: &str) -> String {
@@ -567,4 +562,30 @@ async fn h07_owners_are_told_that_nobody_joins_any_more() {
         subjects(&house, &mut sink).await,
         pairs(&[("ann@a.test", "Nobody joins A Corporation by a.test for now")])
     );
+}
+
+#[tokio::test]
+async fn c02_whoever_is_known_by_another_name_is_written_to_where_they_were_known() {
+    for engine in ENGINES {
+        let mut sink = Sink::opens().await;
+        let house = sink.of(Plan::on(engine)).build().await;
+        Api::person(&house, "con@a.test", "org-a").await;
+        let ann = Api::person(&house, "ann@a.test", "org-a").await;
+        let (ca, con) = (house.connection("ca").await, house.user("con@a.test").await);
+        let path = format!("/connections/{ca}/relink/people/{con}");
+        let known = ann.get(&path).await.json()["names"][0]["identity_id"].clone();
+        let before = house.before().await;
+        let refused = ann.post(&path, json!({"identity_id": known, "subject": " mallory"})).await;
+        assert_eq!(refused.status, 422, "{}", refused.body);
+        house.refused(&before, "invalid_value").await;
+        assert_eq!(house.count("mails").await, 0);
+        let renamed = ann.post(&path, json!({"identity_id": known, "subject": "mallory"})).await;
+        assert_eq!(renamed.status, 200, "{}", renamed.body);
+        assert_eq!(
+            subjects(&house, &mut sink).await,
+            pairs(&[("con@a.test", "How you sign in to A Corporation has changed")])
+        );
+        let mail = sink.mail().await;
+        assert!(!mail.text().contains("mallory") && mail.text().contains("A Login"), "{}", mail.text());
+    }
 }

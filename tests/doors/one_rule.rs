@@ -6,17 +6,12 @@ use behalf::params;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::house::answers::fine;
 use crate::house::api::Api;
 use crate::house::application::{Application, Person};
 use crate::house::broker::{DEFAULT, Engine, House, Plan};
-use crate::house::visitor::Answer;
 
 const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
-
-fn fine(answer: Answer) -> Value {
-    assert!(answer.status.is_success(), "{} {}", answer.status, answer.body);
-    answer.json()
-}
 
 /// What a file is refused for, each with its line; nothing was stored.
 async fn refused(house: &House, file: &str) -> Vec<String> {

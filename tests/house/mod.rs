@@ -12,12 +12,13 @@
 //! - [`key_holder`]: an application that proves with every request that it holds a key
 //! - [`apache`]: a website that leaves signing people in to its server
 //! - [`certificates`]: what clients show in TLS, and who vouches for it
-//! - [`api`]: a caller of the administration API
+//! - [`api`]: a caller of the administration API, and [`answers`], what it is told
 //! - [`ear`]: what an application hears of sessions that ended
 //! - [`forgery`]: answers that must be refused, and [`naive_saml_sp`], who takes them
 // A harness offers more than one story needs.
 #![allow(dead_code)]
 
+pub mod answers;
 pub mod apache;
 pub mod api;
 pub mod application;

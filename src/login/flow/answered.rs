@@ -1,25 +1,26 @@
 //! What a login is answered in this moment, or was a moment ago: whoever presses twice, or loads a page once more, waits for
 //! that and is told the same.
 
-use std::future::Future;
+mod again;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tower_sessions::Session;
-use tracing::Instrument;
 
-use super::{Held, Journey, over};
+use super::{Journey, over};
 use crate::foundation::id::{ApplicationId, FlowId};
 use crate::foundation::secret::Digest;
 use crate::keys::seal::Place;
-use crate::model::login::{Asked, Login};
+use crate::model::login::Asked;
 use crate::protocol::oauth::response_mode::ResponseMode;
-use crate::store::durable::{applications, sessions};
+use crate::store::durable::applications;
 use crate::store::ephemeral::Kind;
-use crate::web::browser::{self, Given};
+use crate::web::browser::Given;
 use crate::web::cookies;
-use crate::web::reply::{self, Fault, Kept, Response};
+use crate::web::reply::{Kept, Response};
 use crate::web::visitor::Visitor;
+
+pub use again::{Again, Came, Told, awaited, led, led_before, put_back, told_again};
 
 /// How long an answer is told again; and how long nobody is asked what becomes of one that never came.
 const TOLD_AGAIN: Duration = Duration::from_secs(15);
@@ -27,9 +28,6 @@ const TOLD_AGAIN: Duration = Duration::from_secs(15);
 /// any longer.
 const LOOKS_AFTER: Duration = Duration::from_millis(20);
 const SELDOMEST: u32 = 10;
-const LOOKS: u32 = 65;
-const LOOKS_BRIEFLY: u32 = 15;
-const LOOKS_FOR_ANOTHER: u32 = 3;
 
 /// It holds what the application was given, and so it is kept sealed.
 #[derive(Deserialize, Serialize)]
@@ -185,191 +183,4 @@ pub(super) async fn give_up(visitor: &Visitor, id: FlowId, brought: Option<Diges
 /// It goes on, or is answered by nothing that is told again.
 pub(super) async fn forget(visitor: &Visitor, flow: FlowId) {
     let _ = visitor.broker().ephemeral.take(Kind::FlowEnd, &flow.to_string()).await;
-}
-
-/// What somebody brings to a flow that is not there, or that does not wait for it any more.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Again<'a> {
-    pub browser: Option<&'a Session>,
-    /// What counts once of it: the query of a return.
-    pub brought: Option<&'a str>,
-    /// The form that they have pressed; nothing if they only look.
-    pub pressed: Option<Digest>,
-}
-
-impl Again<'_> {
-    /// Whether they bring nothing.
-    pub fn is_a_look(&self) -> bool {
-        self.brought.is_none() && self.pressed.is_none()
-    }
-}
-
-/// What is told of a flow that is not there, or that does not wait for what somebody brings.
-#[derive(Debug)]
-pub enum Told {
-    Again(Response),
-    /// It has ended, and not by what was pressed now: its answer is none to that (threats H24).
-    Otherwise(FlowId),
-    /// What came before is still looked at.
-    StillRunning,
-}
-
-/// What was answered in the flow of this id, if this browser held it and may not have seen that: how it ended; or what came
-/// of the very thing that is brought here once more, if that is only being answered, if its answer was lost with the
-/// cookie that it gave, or if it is the page at which the login stands.
-///
-/// A code of which another press has come is not taken back by that: it was sent, and nobody here knows whether the
-/// application has it.
-pub async fn told_again(visitor: &Visitor, id: &str, again: Again<'_>) -> Option<Told> {
-    let id: FlowId = id.parse().ok()?;
-    let found = match Answered::of(visitor, id).await {
-        // It may have been taken out of the store this very moment.
-        None if cookies::flows(&visitor.headers).any(|held| held == id) => {
-            tokio::time::sleep(LOOKS_AFTER).await;
-            Answered::of(visitor, id).await
-        }
-        found => found,
-    }?;
-    let has_waited = found.answer.is_none();
-    let answered = found.settled(visitor, id, LOOKS).await?;
-    if answered.answer.is_none() {
-        return Some(Told::StillRunning);
-    }
-    let is_same = answered.is_to(again.brought);
-    let mut was_lost = false;
-    if let (true, Some(given), Some(browser)) = (is_same, &answered.given, again.browser)
-        && !is_signed_in(visitor, browser).await?
-    {
-        was_lost = given.again(browser, visitor.project.id).await.ok()?;
-    }
-    if answered.is_over {
-        return match again.pressed.is_some() && again.pressed != answered.pressed {
-            true => Some(Told::Otherwise(id)),
-            false => answered.end(visitor, id).await.map(Told::Again),
-        };
-    }
-    if is_same && (has_waited || was_lost || answered.is_where_it_stands(visitor, id).await) {
-        return Some(Told::Again(answered.answer?.again()));
-    }
-    None
-}
-
-/// Whether somebody is signed in at this browser, whoever it is: nothing that is told again signs them out (threats C28).
-/// Nothing: nobody knows.
-async fn is_signed_in(visitor: &Visitor, browser: &Session) -> Option<bool> {
-    let project = visitor.project.id;
-    let Some(held) = browser::session_of(browser, project).await.ok()? else { return Some(false) };
-    let found = sessions::by_id(&mut &visitor.broker().db, project, held).await.ok()?;
-    Some(found.is_some_and(|session| session.is_alive(visitor.broker().now())))
-}
-
-/// What has come of a flow.
-#[derive(Debug)]
-pub enum Came {
-    /// It stands where it is found.
-    Here,
-    /// The same, and this browser has not got the session that was made meanwhile.
-    WithoutSession,
-    /// What was brought to it is still looked at.
-    StillRunning,
-    Answered(Response),
-}
-
-/// Lets whoever has pressed something wait for what is being done in a flow that was taken out of the store for that. Whether
-/// there was anything: what they have pressed may count where it stands now.
-pub async fn put_back(visitor: &Visitor, id: &str) -> bool {
-    let Ok(id) = id.parse::<FlowId>() else { return false };
-    let Some(found) = Answered::of(visitor, id).await else { return false };
-    found.settled(visitor, id, LOOKS_BRIEFLY).await;
-    true
-}
-
-/// Lets whoever looks at the page of a flow wait for what is being answered in it: not for long, for they may want to give
-/// up.
-pub async fn awaited(visitor: &Visitor, browser: &Session, id: &str) -> Came {
-    let Ok(id) = id.parse::<FlowId>() else { return Came::Here };
-    let Some(found) = Answered::of(visitor, id).await else { return Came::Here };
-    let has_waited = found.answer.is_none();
-    let Some(answered) = found.settled(visitor, id, LOOKS_BRIEFLY).await else { return Came::Here };
-    if answered.answer.is_none() {
-        return Came::StillRunning;
-    }
-    if answered.is_over {
-        return match has_waited {
-            true => answered.end(visitor, id).await.map_or(Came::Here, Came::Answered),
-            false => Came::Here,
-        };
-    }
-    let was_lost = answered.given.is_some() && !browser::is_known(browser, visitor.project.id).await;
-    match answered.answer {
-        // A page: it says what went wrong, and the way on is on it.
-        Some(answer) if has_waited && answer.location().is_none() => Came::Answered(answer.again()),
-        // The cookie may have come while they waited.
-        _ if has_waited && was_lost => {
-            Came::Answered(reply::see_other(&visitor.path(&format!("/login/{id}"))))
-        }
-        _ if was_lost => Came::WithoutSession,
-        _ => Came::Here,
-    }
-}
-
-/// Keeps where a message leads that another site made the browser post, and so without cookies: until the browser is there,
-/// who posts the same message once more is told the way. It is of use to nobody but who holds the flow.
-pub async fn led(visitor: &Visitor, login: &Login, brought: &str, response: Response) -> Response {
-    let mut journey = Journey::of(login.clone(), Held::Lost);
-    journey.brought = Some(Digest::of(brought.as_bytes()));
-    Answered::keep(visitor, &journey, response, false).await
-}
-
-/// Where the same message has led just before.
-pub async fn led_before(visitor: &Visitor, flow: FlowId, brought: &str) -> Option<String> {
-    for look in 0..LOOKS_FOR_ANOTHER {
-        if look > 0 {
-            // Whoever was faster is writing it down.
-            tokio::time::sleep(LOOKS_AFTER).await;
-        }
-        let found = Answered::of_anybody(visitor, flow).await;
-        if let Some(found) = found.filter(|found| found.is_to(Some(brought)) && !found.is_over) {
-            return found.answer?.location().map(str::to_owned);
-        }
-    }
-    None
-}
-
-/// Does what comes of something that was brought to this flow and is used up now.
-pub async fn once(
-    visitor: &Visitor,
-    (flow, brought): (FlowId, Option<Digest>),
-    work: impl Future<Output = Response> + Send + 'static,
-) -> Response {
-    let of_work = visitor.clone();
-    let work = async move {
-        let response = work.await;
-        // Whatever it came to without saying so: nobody is to wait for it.
-        give_up(&of_work, flow, brought).await;
-        response
-    };
-    to_its_end(visitor, work).await
-}
-
-/// Does what can be done once, whether whoever wants it waits for that or not: a browser that loads a page again, or whose
-/// person presses twice, gives up the first request.
-pub async fn to_its_end(
-    visitor: &Visitor,
-    work: impl Future<Output = Response> + Send + 'static,
-) -> Response {
-    let broker = visitor.broker();
-    let (running, most) = (broker.runs(), Duration::from_secs(broker.config.server.request_timeout));
-    let work = async move {
-        let _running = running;
-        tokio::time::timeout(most, work).await
-    };
-    match tokio::spawn(work.in_current_span()).await {
-        Ok(Ok(response)) => response,
-        Ok(Err(_)) => visitor.fault(&Fault::Other("a login took too long"), None).await,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => visitor.fault(&Fault::Other("a login was given up"), None).await,
-        },
-    }
 }

@@ -152,6 +152,11 @@ fn needed(route: &Route) -> String {
                 .into()
         }
         Need::Permitted(permission) => format!("Needs `{permission}` in the organization."),
+        Need::OwnRight(permission) => {
+            format!(
+                "Needs `{permission}` in the organization; nobody has it by a delegation, or by an application that they had to allow."
+            )
+        }
         Need::Owners(permission) => {
             format!("Needs `{permission}`; for an owner in person, and for the operator.")
         }

@@ -1,31 +1,29 @@
 //! `/connections`
 
-mod versions;
-
 use std::time::Duration;
 
 use http::Method;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::body::{ConnectionBody, Kind, Meta, Part, Rest, Said, Scope, Whole};
-use super::checked::{Checked, checked};
-use super::given::assigned;
-use super::relied_on::{Force, released};
+use super::relied_on::Force;
+use super::said::body::{Part, Scope, Whole};
 use super::view::{ConnectionListed, ConnectionView, Teller, tag};
-use super::{Held, Named, activate, beside, create, disable, held, redraft};
+use super::written::{Goes, changed, made, removed};
+use super::{Held, beside, held};
 use crate::foundation::id::ConnectionId;
-use crate::manage::api::BASE;
 use crate::manage::api::page::Page;
 use crate::manage::api::route::{At, NoBody, NoQuery, Operation, Thing};
 use crate::manage::authority::Need;
-use crate::manage::desk::{Answer, Change, Desk};
+use crate::manage::desk::{Answer, Desk};
 use crate::manage::refused::{Code, Refused};
 use crate::model::connection::{Connection, Lifecycle};
 use crate::model::permission::Permission;
-use crate::store::durable::{connection_versions, connections, organizations};
+use crate::store::durable::{connection_versions, connections};
 
-pub use versions::{Activate, Disable, Discard, Enable, MakePrimary, ReadVersion, RollBack, Versions};
+pub use super::versions::api::{
+    Activate, Disable, Discard, Enable, MakePrimary, ReadVersion, RollBack, Versions,
+};
 
 pub(super) const READ: Need = Need::Permitted(Permission::ConnectionsRead);
 pub(super) const WRITE: Need = Need::Permitted(Permission::ConnectionsWrite);
@@ -194,60 +192,6 @@ const fn of_bodies<const MORE: usize, const ALL: usize>(more: [Code; MORE]) -> [
     all
 }
 
-/// Makes a new connection of what was sent; `only`: where there is no primary one yet.
-pub(super) async fn made(
-    desk: Desk,
-    body: ConnectionBody,
-    only: bool,
-) -> Result<Answer<ConnectionView>, Refused> {
-    let ConnectionBody { meta, rest } = body;
-    let kind = meta.kind.ok_or_else(|| Refused::value("/type", "must be oidc or saml"))?;
-    if meta.slug.is_some() && !desk.caller.is_operator() {
-        return Err(Refused::new(Code::OperatorRequired, "slugs of connections are the operator's to give"));
-    }
-    let checked = judged(&desk, None, rest.said(kind)?).await?;
-    let (teller, keyring) = (teller(&desk), desk.visitor.broker().keyring.clone());
-    let of = desk.organization.as_ref().map(|organization| organization.id);
-    let (goes_live, forced) = (meta.activate == Some(true), meta.force == Some(true));
-    let (slug, display_name) = (meta.slug, meta.display_name);
-    desk.change(async move |change| {
-        let organization = match of {
-            Some(of) => Some(change.organization(of).await?),
-            None => None,
-        };
-        if let Some(of) = of.filter(|_| only)
-            && connections::primary_of(change.tx, of).await?.is_some()
-        {
-            return Err(Refused::new(Code::Busy, "somebody else was faster: read it again"));
-        }
-        let named = Named { slug: slug.clone(), display_name: display_name.clone() };
-        let mut made = create(change, organization.as_ref(), named, (&checked, &keyring)).await?;
-        if goes_live {
-            made = activate(change, made, None, forced).await?;
-        }
-        let location = format!("{BASE}/connections/{}", made.connection.id);
-        Ok(shown(201, &teller, &made)?.location(location))
-    })
-    .await
-}
-
-/// What was said, with what can be known of it before the transaction.
-pub(super) async fn judged(desk: &Desk, base: Option<&Held>, said: Said) -> Result<Checked, Refused> {
-    let known = base.map_or(&[][..], |base| &base.head().0.assign_organizations);
-    let names = &said.assign_organizations;
-    // Of others' organizations nobody learns here whether they exist, and what the operator has said of them stays.
-    let stays = names.iter().eq(known.iter().map(ToString::to_string).collect::<Vec<_>>().iter());
-    let assigned = match desk.caller.is_operator() {
-        _ if stays => known.to_vec(),
-        true => assigned(&mut desk.db(), desk.project().id, names).await?,
-        false if names.is_empty() => known.to_vec(),
-        false => return Err(Refused::new(Code::OperatorRequired, "assign_organizations is the operator's")),
-    };
-    let mut checked = checked(desk, base, said).await?;
-    checked.settings.assign_organizations = assigned;
-    Ok(checked)
-}
-
 /// `GET /connections/{connection_id}`
 pub struct Read;
 
@@ -341,107 +285,6 @@ impl Operation for Patch {
     }
 }
 
-/// Whether a draft goes on to be live.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Goes {
-    Live,
-    /// If nobody signs in by what is live now.
-    LiveUnlessDependedOn,
-    Nowhere,
-}
-
-impl Goes {
-    const fn only_if(said: Option<bool>) -> Self {
-        match said {
-            Some(true) => Self::Live,
-            _ => Self::Nowhere,
-        }
-    }
-}
-
-/// Makes a draft of what was sent; `is_part`: what is not said stays as it is.
-pub(super) async fn changed(
-    desk: Desk,
-    base: Held,
-    (body, is_part): (ConnectionBody, bool),
-    goes: Goes,
-) -> Result<Answer<ConnectionView>, Refused> {
-    let ConnectionBody { meta, rest } = body;
-    stays(&desk, &base.connection, &meta).await?;
-    let checked = match (is_part, rest.is_empty()) {
-        // A name alone asks no provider.
-        (true, true) => None,
-        _ => Some(judged(&desk, Some(&base), said(&base, rest, is_part)?).await?),
-    };
-    let (teller, keyring) = (teller(&desk), desk.visitor.broker().keyring.clone());
-    let (display_name, forced) = (meta.display_name, meta.force == Some(true));
-    desk.change(async move |change| {
-        let before = held(change, base.connection.id).await?;
-        change.matches(&tag(&before))?;
-        if before.head() != base.head() {
-            return Err(Refused::new(Code::Busy, "somebody else was faster: read it again"));
-        }
-        let mut after = match &checked {
-            Some(checked) => redraft(change, before, display_name.clone(), (checked, &keyring)).await?,
-            None => super::renamed(change, before, display_name.clone()).await?,
-        };
-        if goes_on(change, &after, goes).await? {
-            after = activate(change, after, None, forced).await?;
-        }
-        shown(200, &teller, &after)
-    })
-    .await
-}
-
-fn said(base: &Held, rest: Rest, is_part: bool) -> Result<Said, Refused> {
-    let (settings, _) = base.head();
-    let kind = Kind::of(&settings.upstream);
-    if is_part { rest.over(settings).said(kind) } else { rest.said(kind) }
-}
-
-async fn goes_on(change: &mut Change<'_, '_>, after: &Held, goes: Goes) -> Result<bool, Refused> {
-    match goes {
-        Goes::Live => Ok(after.draft_number().is_some()),
-        Goes::LiveUnlessDependedOn if after.connection.is_active() && after.draft.is_some() => {
-            let is_depended_on = super::is_depended_on(change, after.connection.id).await?;
-            // Nor is anything undone by it that nobody has named.
-            if is_depended_on || super::outdated::refuse(change, after).is_err() {
-                return Ok(false);
-            }
-            match super::may_be_live(change, after, after.head().0).await {
-                Ok(()) => Ok(true),
-                // What it is not theirs to make live waits as a draft.
-                Err(Refused::Told(_)) => Ok(false),
-                Err(failed) => Err(failed),
-            }
-        }
-        _ => Ok(false),
-    }
-}
-
-/// A connection stays where it is, and what it is (S0-04). Of whatever else there is nobody learns here.
-pub(super) async fn stays(desk: &Desk, connection: &Connection, meta: &Meta) -> Result<(), Refused> {
-    let elsewhere = match &meta.organization_id {
-        Some(name) => {
-            let found = organizations::named(&mut desk.db(), desk.project().id, name).await?;
-            found.map(|found| found.id) != connection.organization_id || connection.organization_id.is_none()
-        }
-        None => false,
-    };
-    let other_scope = match meta.scope {
-        Some(Scope::Project) => connection.organization_id.is_some(),
-        Some(Scope::Organization) => connection.organization_id.is_none(),
-        None => false,
-    };
-    let other_kind = meta.kind.is_some_and(|kind| kind != Kind::of(&connection.settings.upstream));
-    let other_slug = meta.slug.as_ref().is_some_and(|slug| *slug != connection.slug);
-    if elsewhere || other_scope || other_kind || other_slug {
-        let detail = "organization, type and slug of a connection are given once: make another connection";
-        return Err(Refused::new(Code::NotMovable, detail));
-    }
-    Ok(())
-}
-
 /// `DELETE /connections/{connection_id}` (S1-R25)
 pub struct Delete;
 
@@ -468,17 +311,4 @@ impl Operation for Delete {
         })
         .await
     }
-}
-
-pub(super) async fn removed(
-    change: &mut Change<'_, '_>,
-    before: Held,
-    force: Force,
-) -> Result<Answer<()>, Refused> {
-    change.matches(&tag(&before))?;
-    released(change, &before, force).await?;
-    let id = before.connection.id;
-    disable(change, before, force.force == Some(true)).await?;
-    connection_versions::remove_draft(change.tx, id).await?;
-    Answer::new(204, &())
 }

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::api::{FRESH, OWNERS, READ};
 use super::{event, held};
 use crate::foundation::id::ConnectionId;
+use crate::join::notices;
 use crate::manage::api::route::{At, Json, NoBody, NoQuery, Operation, Thing};
 use crate::manage::authority::Need;
 use crate::manage::desk::{Answer, Change, Desk};
@@ -168,6 +169,7 @@ async fn relink(
         .with("issuer", to.settings.upstream.issuer())
         .with("identities", plan.identities);
     change.record(&told).await?;
+    notices::relinked(change.tx, change.keep, &to).await?;
     let (connection_id, from) = (to.id.to_string(), from.to_string());
     Ok(Relinked { connection_id, from, identities: plan.identities })
 }

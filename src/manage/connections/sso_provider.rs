@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use http::Method;
 
-use super::api::{CHANGES, FRESH, Goes, LARGEST, READ, WRITE, changed, made, removed, shown, teller};
-use super::body::{Meta, Scope, Whole};
+use super::api::{CHANGES, FRESH, LARGEST, READ, WRITE, shown, teller};
 use super::relied_on::Force;
+use super::said::body::{Meta, Scope, Whole};
 use super::view::ConnectionView;
+use super::written::{Goes, changed, made, removed};
 use super::{Held, beside, held};
 use crate::manage::api::route::{At, NoBody, NoQuery, Operation};
 use crate::manage::authority::Need;

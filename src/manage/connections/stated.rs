@@ -1,12 +1,11 @@
 //! A connection as the operator's file states it: made, drafted and made live by the same steps as over the API, in one go.
 //! Nobody can have tried what was written down a moment ago: the operator answers for it.
 
-use super::checked::Checked;
+use super::made::{begin, refuse_too_many};
 use super::relied_on::{Force, released};
-use super::{
-    Held, activate, begin, begun_on, disable, held, put_draft, refuse_too_many, rename, reopen, sealed, shut,
-    switched,
-};
+use super::switched::{disable, reopen, shut, switched};
+use super::versions::{activate, begun_on, put_draft, rename};
+use super::{Checked, Held, held, sealed};
 use crate::foundation::id::{ConnectionId, OrganizationId};
 use crate::manage::desk::Change;
 use crate::manage::refused::Refused;

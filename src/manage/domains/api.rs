@@ -315,7 +315,8 @@ impl Operation for Patch {
     const PATH: &'static str = "/organizations/{organization_id}/domains/{domain_id}";
     const NAME: &'static str = "patch_domain";
     const SUMMARY: &'static str = "Turns on or off what a proved domain is used for.";
-    const NEED: Need = Need::Permitted(Permission::DomainsWrite);
+    // By whom people of a domain are believed to be who they are.
+    const NEED: Need = Need::OwnRight(Permission::DomainsWrite);
     const AT: At = At::Organization;
     const STATUS: &'static [u16] = &[200];
     const CODES: &'static [Code] = &[

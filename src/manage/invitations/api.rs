@@ -27,6 +27,8 @@ use crate::store::durable::{invitations, organizations};
 
 const READ: Need = Need::Permitted(Permission::InvitationsRead);
 const WRITE: Need = Need::Permitted(Permission::InvitationsWrite);
+/// To answer for what somebody is given when they accept it.
+const INVITE: Need = Need::OwnRight(Permission::InvitationsWrite);
 
 /// Invitations of one organization in a day (threats M19).
 const A_DAY: u64 = 200;
@@ -139,7 +141,7 @@ impl Operation for Create {
     const PATH: &'static str = "/organizations/{organization_id}/invitations";
     const NAME: &'static str = "create_invitation";
     const SUMMARY: &'static str = "Invites somebody by their address.";
-    const NEED: Need = WRITE;
+    const NEED: Need = INVITE;
     const AT: At = At::Organization;
     const STATUS: &'static [u16] = &[201];
     const CODES: &'static [Code] = REFUSES;
@@ -148,7 +150,7 @@ impl Operation for Create {
     type Answer = InvitationMade;
 
     async fn run(desk: Desk, _: NoQuery, body: Self::Body) -> Result<Answer<InvitationMade>, Refused> {
-        let (organization, by) = (desk.organization()?.id, inviter(&desk.caller)?);
+        let (organization, by) = (desk.organization()?.id, inviter(desk.caller.who)?);
         let wanted = body.0.checked(desk.caller.is_system(), mails(&desk))?;
         limit(&desk, organization, 1).await?;
         if wanted.send {
@@ -174,7 +176,7 @@ impl Operation for Bulk {
     const PATH: &'static str = "/organizations/{organization_id}/invitations/bulk";
     const NAME: &'static str = "create_invitations";
     const SUMMARY: &'static str = "Invites up to 50 people; each row has its own result.";
-    const NEED: Need = WRITE;
+    const NEED: Need = INVITE;
     const AT: At = At::Organization;
     const STATUS: &'static [u16] = &[200];
     const CODES: &'static [Code] =
@@ -184,7 +186,7 @@ impl Operation for Bulk {
     type Answer = RowResults;
 
     async fn run(desk: Desk, _: NoQuery, body: Self::Body) -> Result<Answer<RowResults>, Refused> {
-        let (organization, by) = (desk.organization()?.id, inviter(&desk.caller)?);
+        let (organization, by) = (desk.organization()?.id, inviter(desk.caller.who)?);
         let any_kind = desk.caller.is_system();
         let mails = mails(&desk);
         let mut rows: Vec<Row> = Vec::new();
@@ -266,7 +268,7 @@ impl Operation for Renew {
     const PATH: &'static str = "/organizations/{organization_id}/invitations/{invitation_id}/resend";
     const NAME: &'static str = "resend_invitation";
     const SUMMARY: &'static str = "Gives an invitation another token, under the caller's rights, for as long as at first, and until 90 days after it was written at most; the one before is dead.";
-    const NEED: Need = WRITE;
+    const NEED: Need = INVITE;
     const AT: At = At::Organization;
     const STATUS: &'static [u16] = &[200];
     const CODES: &'static [Code] = &[
@@ -283,7 +285,7 @@ impl Operation for Renew {
     type Answer = InvitationMade;
 
     async fn run(desk: Desk, _: NoQuery, body: Self::Body) -> Result<Answer<InvitationMade>, Refused> {
-        let (organization, by) = (desk.organization()?.id, inviter(&desk.caller)?);
+        let (organization, by) = (desk.organization()?.id, inviter(desk.caller.who)?);
         let id = desk.params.id("invitation_id")?;
         let send = body.0.send;
         refuse_mail(send, mails(&desk))?;

@@ -6,7 +6,7 @@ mod view;
 
 use std::time::Duration;
 
-use super::caller::{Caller, Who};
+use super::caller::Who;
 use super::desk::Change;
 use super::people::refuse_roles;
 use super::refused::{Code, Refused};
@@ -48,17 +48,13 @@ struct Made {
     token: Option<Secret>,
 }
 
-/// The caller, if they can answer for what they give when it is accepted: what a delegate may is another organization's to
-/// end, and what an application may by consent the person's.
-fn inviter(caller: &Caller) -> Result<Inviter, Refused> {
-    match caller.who {
+/// Who answers for what is given when it is accepted.
+fn inviter(who: Who) -> Result<Inviter, Refused> {
+    match who {
         Who::Operator(_) => Ok(Inviter::Operator),
         Who::Key(id) => Ok(Inviter::Key(id)),
-        Who::Person(acting) if !caller.standing.is_by_leave() => Ok(Inviter::User(acting.user)),
-        _ => {
-            let detail = "who acts for another organization, or by what a person has allowed, invites nobody";
-            Err(Refused::new(Code::RoleCeiling, detail))
-        }
+        Who::Person(acting) => Ok(Inviter::User(acting.user)),
+        Who::Nobody => Err(Refused::by(Code::Unauthenticated)),
     }
 }
 

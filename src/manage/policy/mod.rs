@@ -98,12 +98,6 @@ pub async fn change(
     // As the project is in this transaction, and not when the request came in.
     let project = projects::by_id(change.tx, change.keep.project.id).await?.ok_or_else(Refused::hidden)?;
     refuse_impossible(&policy, &project.settings.switches)?;
-    if policy.delegations != before.policy.delegations && change.standing.is_delegate() {
-        return Err(Refused::new(
-            Code::PermissionMissing,
-            "whoever acts by a delegation says nothing of them",
-        ));
-    }
     refuse_unknown(change, before.id, wanted).await?;
     let enforces =
         policy.enforcement == Enforcement::Required && before.policy.enforcement == Enforcement::Off;

@@ -4,9 +4,11 @@ use http::Method;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::body::{CreateRoleRule, PatchRoleRule, Said, Trial, TryRules};
+use super::body::{CreateRoleRule, PatchRoleRule, Said, TryRules};
 use super::view::{self, MatchedView, RoleRuleView, TriedView};
-use super::{NO_CONNECTION, NO_TEST, Wanted, create, delete, may_approve, refuse_unmappable, update};
+use super::{
+    NO_CONNECTION, NO_TEST, Wanted, create, delete, may_approve, refuse_unheard, refuse_unmappable, update,
+};
 use crate::foundation::id::{ConnectionId, OrganizationId, RoleRuleId};
 use crate::manage::api::BASE;
 use crate::manage::api::page::Page;
@@ -15,6 +17,8 @@ use crate::manage::authority::Need;
 use crate::manage::desk::{Answer, Change, Desk};
 use crate::manage::last_way::Sure;
 use crate::manage::refused::{Code, Refused};
+use crate::model::connection::Connection;
+use crate::model::identity::IdentityFacts;
 use crate::model::permission::Permission;
 use crate::model::role_rule::{self, RoleRule};
 use crate::store::durable::{connection_tests, connections, role_rules, roles};
@@ -239,21 +243,24 @@ impl Operation for Preview {
         let trial = body.0.checked()?;
         let (db, project) = (&mut desk.db(), desk.project().id);
         let connection = connections::by_id(db, project, trial.connection).await?;
-        if connection.is_none_or(|connection| connection.organization_id != Some(organization)) {
-            return Err(Refused::value("/connection_id", NO_CONNECTION));
-        }
-        let facts = match trial.said {
-            Said::Now(ref facts) => facts.clone(),
+        let connection = connection.filter(|found| found.organization_id == Some(organization));
+        let connection = connection.ok_or_else(|| Refused::value("/connection_id", NO_CONNECTION))?;
+        let (facts, left_out) = match &trial.said {
+            Said::Now(said) => {
+                let facts = IdentityFacts::rehearsed(&connection.settings.upstream, said);
+                let left_out = said.keys().filter(|claim| facts.values(claim).is_empty()).cloned().collect();
+                (facts, left_out)
+            }
             Said::Then(test) => {
-                let found = connection_tests::of(db, trial.connection, test).await?;
+                let found = connection_tests::of(db, trial.connection, *test).await?;
                 let result = found.and_then(|test| test.result).filter(|result| result.reason.is_none());
-                result.ok_or_else(|| Refused::value("/test_id", NO_TEST))?.facts
+                (result.ok_or_else(|| Refused::value("/test_id", NO_TEST))?.facts, Vec::new())
             }
         };
         let is_kept = trial.rules.is_none();
         let rules = match &trial.rules {
             None => role_rules::of_connection(db, organization, trial.connection).await?,
-            Some(_) => tried(&desk, organization, &trial)?,
+            Some(rules) => tried(&desk, &connection, rules)?,
         };
         let custom = roles::permissions(db, project, organization).await?;
         let matched = |rule: &RoleRule| {
@@ -263,21 +270,24 @@ impl Operation for Preview {
         let view = TriedView {
             matched: rules.iter().filter_map(matched).collect(),
             roles: role_rule::given(&rules, &facts, &custom),
+            left_out,
         };
         Answer::new(200, &view)
     }
 }
 
 /// As if the caller had written them now.
-fn tried(desk: &Desk, organization: OrganizationId, trial: &Trial) -> Result<Vec<RoleRule>, Refused> {
+fn tried(desk: &Desk, connection: &Connection, rules: &[Wanted]) -> Result<Vec<RoleRule>, Refused> {
     let actor = may_approve(&desk.caller.standing).then(|| desk.caller.actor().to_string());
-    let one = |wanted: &Wanted| {
+    let organization = desk.organization()?.id;
+    let one = |(place, wanted): (usize, &Wanted)| {
         refuse_unmappable(&wanted.role)?;
+        refuse_unheard(connection, &wanted.claim, &format!("/rules/{place}"))?;
         let Wanted { claim, matching, value, role } = wanted.clone();
         Ok(RoleRule {
             id: RoleRuleId::from_u128(0),
             organization,
-            connection: trial.connection,
+            connection: connection.id,
             claim,
             matching,
             value,
@@ -287,5 +297,5 @@ fn tried(desk: &Desk, organization: OrganizationId, trial: &Trial) -> Result<Vec
             updated_at: desk.now,
         })
     };
-    trial.rules.iter().flatten().map(one).collect()
+    rules.iter().enumerate().map(one).collect()
 }

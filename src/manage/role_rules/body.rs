@@ -8,7 +8,6 @@ use serde::Deserialize;
 use super::Wanted;
 use crate::foundation::id::{ConnectionId, TestId};
 use crate::manage::refused::{Code, Refused};
-use crate::model::identity::IdentityFacts;
 use crate::model::role_rule::Matching;
 use crate::model::user::Told;
 
@@ -24,7 +23,8 @@ const MOST_RULES: usize = 200;
 pub struct CreateRoleRule {
     /// One of the organization's own connections.
     pub connection_id: String,
-    /// `groups`, or another claim of the ID token; of SAML, one that the connection's mapping names.
+    /// `groups`, or another claim of the ID token, but none of the protocol or the profile (`sub`, `email`, `name`); of SAML,
+    /// one that the connection's mapping names.
     #[schemars(extend("minLength" = 1, "maxLength" = LONGEST_CLAIM))]
     pub claim: String,
     /// `equals`: it has this value and no other. `contains`: this is one of its values. `prefix`: one of them begins so.
@@ -71,7 +71,8 @@ pub struct TriedRule {
 #[serde(deny_unknown_fields)]
 pub struct TryRules {
     pub connection_id: String,
-    /// Claims by name, each a text or a list of texts; of SAML, by the names that the mapping gives them.
+    /// Claims by name, each a text or a list of texts; of SAML, by the names that the mapping gives them. They are read as
+    /// a sign-in would read them.
     #[schemars(extend("maxProperties" = MOST_CLAIMS))]
     pub claims: Option<BTreeMap<String, Sample>>,
     /// A sign-in on trial by the connection, in place of claims: what came then.
@@ -82,7 +83,7 @@ pub struct TryRules {
 }
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "must be a text or a list of texts")]
 pub enum Sample {
     Text(String),
     List(Vec<String>),
@@ -110,7 +111,7 @@ impl PatchRoleRule {
 
 /// What a provider says: as it is written, or as it came in a sign-in on trial.
 pub enum Said {
-    Now(IdentityFacts),
+    Now(BTreeMap<String, Told>),
     Then(TestId),
 }
 
@@ -144,7 +145,7 @@ fn said(claims: Option<BTreeMap<String, Sample>>, test: Option<String>) -> Resul
         (Some(claims), None) if claims.len() > MOST_CLAIMS => {
             Err(Refused::value("/claims", format!("must be at most {MOST_CLAIMS}")))
         }
-        (Some(claims), None) => Ok(Said::Now(facts(claims))),
+        (Some(claims), None) => Ok(Said::Now(claims.into_iter().map(told).collect())),
         (None, Some(test)) => {
             test.parse().map(Said::Then).map_err(|_| Refused::value("/test_id", super::NO_TEST))
         }
@@ -157,20 +158,12 @@ fn connection(text: &str) -> Result<ConnectionId, Refused> {
     text.parse().map_err(|_| Refused::value("/connection_id", super::NO_CONNECTION))
 }
 
-/// As a login would keep them.
-fn facts(claims: BTreeMap<String, Sample>) -> IdentityFacts {
-    let mut facts = IdentityFacts::default();
-    for (name, said) in claims {
-        match (name.as_str(), said) {
-            ("groups", Sample::Text(text)) => facts.groups = vec![text],
-            ("groups", Sample::List(list)) => facts.groups = list,
-            ("hd", Sample::Text(text)) => facts.hosted_domain = Some(text.to_lowercase()),
-            ("tid", Sample::Text(text)) => facts.tenant = Some(text.to_lowercase()),
-            (_, Sample::Text(text)) => drop(facts.claims.insert(name, Told::Text(text))),
-            (_, Sample::List(list)) => drop(facts.claims.insert(name, Told::List(list))),
-        }
-    }
-    facts
+fn told((name, sample): (String, Sample)) -> (String, Told) {
+    let told = match sample {
+        Sample::Text(text) => Told::Text(text),
+        Sample::List(list) => Told::List(list),
+    };
+    (name, told)
 }
 
 impl Wanted {

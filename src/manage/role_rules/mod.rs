@@ -12,6 +12,8 @@ use super::refused::{Code, Refused};
 use crate::audit;
 use crate::foundation::id::{ConnectionId, OrganizationId, RoleRuleId};
 use crate::model::api_key::OperatorRole;
+use crate::model::connection::Connection;
+use crate::model::identity::IdentityFacts;
 use crate::model::role;
 use crate::model::role_rule::{Matching, RoleRule};
 use crate::protocol::problem::Place;
@@ -49,7 +51,8 @@ pub async fn create(
     (wanted, forced): (Wanted, bool),
 ) -> Result<RoleRule, Refused> {
     let keep = change.keep;
-    refuse_foreign(change, organization, connection).await?;
+    let found = own(change, organization, connection).await?;
+    refuse_unheard(&found, &wanted.claim, "")?;
     let known = role_rules::of_organization(change.tx, organization).await?;
     refuse_twice(&known, connection, &wanted)?;
     if known.len() >= MOST {
@@ -86,6 +89,7 @@ pub async fn update(
 ) -> Result<RoleRule, Refused> {
     refuse_above(change, before).await?;
     let mut after = wanted.over(before);
+    refuse_unheard(&own(change, before.organization, before.connection).await?, &after.claim, "")?;
     let approved_by = approval(change, &after).await?;
     if after == *before && approved_by.is_some() == before.approved_by.is_some() {
         return Ok(after);
@@ -120,16 +124,24 @@ async fn refuse_above(change: &mut Change<'_, '_>, rule: &RoleRule) -> Result<()
 }
 
 /// Only an organization's own connections say something of its people.
-async fn refuse_foreign(
+async fn own(
     change: &mut Change<'_, '_>,
     organization: OrganizationId,
     connection: ConnectionId,
-) -> Result<(), Refused> {
+) -> Result<Connection, Refused> {
     let found = connections::by_id(change.tx, change.keep.project.id, connection).await?;
-    match found.filter(|found| found.organization_id == Some(organization)) {
-        Some(_) => Ok(()),
-        None => Err(Refused::value("/connection_id", NO_CONNECTION)),
+    let found = found.filter(|found| found.organization_id == Some(organization));
+    found.ok_or_else(|| Refused::value("/connection_id", NO_CONNECTION))
+}
+
+/// A rule that nothing could ever fit looks like one that gives a role. `at`: the pointer of the object that says it.
+fn refuse_unheard(connection: &Connection, claim: &str, at: &str) -> Result<(), Refused> {
+    if IdentityFacts::may_hold(&connection.settings.upstream, claim) {
+        return Ok(());
     }
+    let rule =
+        format!("nobody has a role by `{claim}`: it is of the protocol, of one sign-in, or of the profile");
+    Err(Refused::value(&format!("{at}/claim"), rule))
 }
 
 const NO_CONNECTION: &str = "is no connection of this organization";

@@ -58,6 +58,9 @@ pub struct TriedView {
     pub matched: Vec<MatchedView>,
     /// What they give all in all, beside what somebody holds as a member.
     pub roles: Vec<String>,
+    /// Claims that a sign-in would not keep, so that they give nobody a role: of the protocol, of the profile, not mapped, or
+    /// longer than there is room for.
+    pub left_out: Vec<String>,
 }
 
 /// A rule that fits.

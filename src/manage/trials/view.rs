@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::foundation::clock::Moment;
-use crate::model::connection_test::{ConnectionTest, TestResult};
+use crate::model::connection_test::{ConnectionTest, LeftOut, TestResult};
 
 /// A sign-in on trial. Times are RFC 3339 in UTC.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -42,9 +42,22 @@ pub struct TestView {
     pub is_admin: Option<bool>,
     #[schemars(extend("enum" = ["verified", "not_verified", "unclaimed", "no_address", null]))]
     pub domain_rule: Option<&'static str>,
-    /// What the provider said, as far as it is kept: short, and only what a connection may read. Of other attributes the
-    /// names alone.
+    /// What the provider said, as far as it is kept: short, and only what a connection may read. Of what else was said of the
+    /// person, the names alone.
     pub claims: BTreeMap<String, Vec<String>>,
+    /// How much of it is not among them.
+    pub left_out: LeftOutView,
+}
+
+/// How much of what a provider said is not shown; a role rule goes by all of it.
+#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
+pub struct LeftOutView {
+    /// Claims of which not even the name is.
+    pub claims: u64,
+    /// Values, by claim.
+    pub values: BTreeMap<String, u64>,
+    /// Characters of values that are shown, by claim.
+    pub characters: BTreeMap<String, u64>,
 }
 
 /// With its link, which is shown once.
@@ -80,6 +93,14 @@ impl TestView {
             is_admin: result.and_then(|result| result.tester.administers()),
             domain_rule: result.and_then(|result| result.domain_rule).map(|rule| rule.word()),
             claims: result.map(|result| result.claims.clone()).unwrap_or_default(),
+            left_out: result.map(|result| LeftOutView::of(&result.left_out)).unwrap_or_default(),
         }
+    }
+}
+
+impl LeftOutView {
+    fn of(left_out: &LeftOut) -> Self {
+        let LeftOut { claims, values, characters } = left_out.clone();
+        Self { claims, values, characters }
     }
 }

@@ -14,7 +14,7 @@ macro_rules! select {
         concat!(
             "SELECT id, project_id, organization_id, connection_id, version, created_by, created_at, expires_at,
                     began_at, ended_at, outcome, reason, expected, found, subject, email, user_id, tester, domain_rule,
-                    claims, facts
+                    claims, facts, left_out
              FROM connection_tests ",
             $rest
         )
@@ -54,6 +54,7 @@ fn result(row: &Row, ended_at: Moment) -> Result<TestResult, StoreError> {
         tester: parsed(row, 17, Tester::from_word)?,
         domain_rule: rule,
         claims: json(row, 19)?,
+        left_out: json(row, 21)?,
         facts: json(row, 20)?,
     })
 }
@@ -125,7 +126,8 @@ pub async fn end(tx: &mut Tx<'_>, id: TestId, result: &TestResult) -> Result<boo
         .execute(
             "UPDATE connection_tests
              SET ended_at = $2, outcome = $3, reason = $4, subject = $5, email = $6, user_id = $7, tester = $8,
-                 domain_rule = $9, claims = $10, expected = $11, found = $12, facts = $13
+                 domain_rule = $9, claims = $10, expected = $11, found = $12, facts = $13,
+                 left_out = $14
              WHERE id = $1 AND ended_at IS NULL AND expires_at > $2",
             params![
                 id,
@@ -140,7 +142,8 @@ pub async fn end(tx: &mut Tx<'_>, id: TestId, result: &TestResult) -> Result<boo
                 to_json(&result.claims),
                 result.expected.as_deref(),
                 result.found.as_deref(),
-                to_json(&result.facts)
+                to_json(&result.facts),
+                to_json(&result.left_out)
             ],
         )
         .await?;

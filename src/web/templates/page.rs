@@ -456,6 +456,8 @@ pub struct TriedPage {
     pub reason: Option<String>,
     /// What the provider told of the person.
     pub claims: Vec<Told>,
+    /// Claims that are not among them.
+    pub left_out: u64,
     pub id: String,
 }
 
@@ -464,6 +466,10 @@ pub struct Told {
     pub name: String,
     /// None: it was told, and is not read.
     pub values: Vec<String>,
+    /// Values that are not among them.
+    pub left_out: u64,
+    /// Whether there is more of one than is shown.
+    pub is_cut: bool,
 }
 
 /// The administration API for people, made of the document that programs read.

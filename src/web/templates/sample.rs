@@ -310,9 +310,10 @@ fn tried(text: &str, email: &str, worked: bool, rule: &'static str) -> TriedPage
         domain_rule: Some(rule),
         reason: (!worked).then(|| at(text)),
         claims: vec![
-            Told { name: at(text), values: vec![at(text), at(text)] },
-            Told { name: at(text), values: vec![] },
+            Told { name: at(text), values: vec![at(text), at(text)], left_out: 2, is_cut: true },
+            Told { name: at(text), values: vec![], left_out: 1, is_cut: false },
         ],
+        left_out: 3,
         id: at(text),
     }
 }

@@ -3,6 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::house::answers::told;
 use crate::house::api::{Api, access_token};
 use crate::house::application::{Application, Person, Tokens};
 use crate::house::broker::{Engine, House, Plan};
@@ -10,10 +11,6 @@ use crate::house::ear::Ear;
 use crate::house::visitor::Answer;
 
 const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
-
-fn told(answer: &Answer) -> (u16, String) {
-    (answer.status.as_u16(), answer.json()["code"].as_str().unwrap_or_default().to_owned())
-}
 
 async fn ends(api: &Api, path: &str) -> Answer {
     api.send(Method::DELETE, path, |request| request).await

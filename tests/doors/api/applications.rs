@@ -4,16 +4,13 @@ use http::Method;
 use reqwest::header::{CONTENT_TYPE, IF_MATCH};
 use serde_json::{Value, json};
 
+use crate::house::answers::{refusal, told};
 use crate::house::api::Api;
 use crate::house::application::{Application, Person, Proof};
 use crate::house::broker::{Engine, House};
 use crate::house::visitor::Answer;
 
 const EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
-
-fn told(answer: &Answer) -> (u16, Value) {
-    (answer.status.as_u16(), answer.json()["code"].clone())
-}
 
 fn secret(answer: &Answer) -> String {
     answer.json()["client_secret"].as_str().unwrap_or_else(|| panic!("{}", answer.body)).to_owned()
@@ -77,7 +74,7 @@ async fn m12_an_application_is_made_signs_people_in_and_its_secret_is_replaced_w
         let ask = Application::new(&house, "made", Proof::Nothing).asks().with("scope", "openid");
         assert!(Person::new("ann@a.test").follows(&ask).await.told_application("code").is_none());
         let before = house.before().await;
-        assert_eq!(told(&operator.post("/applications", body).await), (409, json!("client_id_taken")));
+        assert_eq!(told(&operator.post("/applications", body).await), refusal(409, "client_id_taken"));
         house.refused(&before, "client_id_taken").await;
         let enabled = operator.patch(&path, json!({"enabled": true})).await;
         assert_eq!(enabled.json()["enabled"], true, "{}", enabled.body);
@@ -122,7 +119,7 @@ async fn c26_what_may_not_be_registered_is_refused_at_its_place_and_nothing_is_k
         let body = json!({"redirect_uris": ["https://fine.test/cb", uri]});
         for refused in [operator.post("/applications", body.clone()).await, operator.patch(&path, body).await]
         {
-            assert_eq!(told(&refused), (422, json!("invalid_value")), "{uri}");
+            assert_eq!(told(&refused), refusal(422, "invalid_value"), "{uri}");
             assert_eq!(refused.json()["errors"][0]["pointer"], "/redirect_uris/1", "{uri}");
         }
         let login = operator.patch(&path, json!({"initiate_login_uri": uri})).await;
@@ -186,7 +183,7 @@ async fn an_application_keeps_the_rules_of_the_file_however_it_is_changed() {
     ] {
         let before = house.before().await;
         let refused = operator.post("/applications", wrong.clone()).await;
-        assert_eq!(told(&refused), (422, json!("invalid_value")), "{wrong}: {}", refused.body);
+        assert_eq!(told(&refused), refusal(422, "invalid_value"), "{wrong}: {}", refused.body);
         assert_eq!(refused.json()["errors"][0]["pointer"], pointer, "{wrong}");
         house.refused(&before, "invalid_value").await;
     }
@@ -231,18 +228,18 @@ async fn an_application_keeps_the_rules_of_the_file_however_it_is_changed() {
             request.header(IF_MATCH, &etag).header(CONTENT_TYPE, "application/json").body("{}")
         })
         .await;
-    assert_eq!(told(&stale), (412, json!("precondition_failed")));
+    assert_eq!(told(&stale), refusal(412, "precondition_failed"));
     let replaced = operator.put(&path, json!({"redirect_uris": ["https://x.test/"]})).await.json();
     assert_eq!((&replaced["display_name"], &replaced["claims"]["idp"]), (&view["client_id"], &json!(false)));
     assert_eq!(replaced["secrets"], 1, "its secret stays");
     assert_eq!(
         told(&operator.patch(&path, json!({"client_id": "other"})).await),
-        (422, json!("invalid_value"))
+        refusal(422, "invalid_value")
     );
     // Who signs its assertions has no secret, and gets none.
     let signs = json!({"token_endpoint_auth_method": "private_key_jwt", "jwks": public});
     assert_eq!(operator.patch(&path, signs).await.json()["secrets"], 0);
-    assert_eq!(told(&operator.post(&format!("{path}/secrets"), json!({})).await), (409, json!("no_secrets")));
+    assert_eq!(told(&operator.post(&format!("{path}/secrets"), json!({})).await), refusal(409, "no_secrets"));
     // How its requests may come, and the answers go.
     let usual = operator.get(&path).await.json();
     assert_eq!(usual["response_modes"], json!(["query", "form_post", "query.jwt", "form_post.jwt"]));
@@ -262,12 +259,12 @@ async fn an_application_keeps_the_rules_of_the_file_however_it_is_changed() {
     }
     assert_eq!(operator.patch(&path, json!({"tos_uri": null})).await.json()["tos_uri"], Value::Null);
     let trap = operator.patch(&path, json!({"policy_uri": "javascript:alert(1)"})).await;
-    assert_eq!(told(&trap), (422, json!("invalid_value")));
+    assert_eq!(told(&trap), refusal(422, "invalid_value"));
     // To what it is held: it must fit, and goes on to.
     assert_eq!(usual["security_profile"], json!("none"));
     let profile = json!({"security_profile": "fapi2"});
     let unfit = operator.patch(&path, profile.clone()).await;
-    assert_eq!(told(&unfit), (422, json!("invalid_value")), "{}", unfit.body);
+    assert_eq!(told(&unfit), refusal(422, "invalid_value"), "{}", unfit.body);
     let fits =
         json!({"security_profile": "fapi2", "dpop_bound_access_tokens": true, "signing_algorithm": "ES256"});
     let patched = operator.patch(&path, fits).await;
@@ -285,7 +282,7 @@ async fn an_application_keeps_the_rules_of_the_file_however_it_is_changed() {
         json!({"redirect_uris": ["http://127.0.0.1/cb"]}),
     ] {
         let refused = operator.patch(&path, worse.clone()).await;
-        assert_eq!(told(&refused), (422, json!("invalid_value")), "{worse}");
+        assert_eq!(told(&refused), refusal(422, "invalid_value"), "{worse}");
         assert!(refused.body.contains("fapi2"), "{}", refused.body);
     }
     let loose =
@@ -317,8 +314,8 @@ async fn an_application_keeps_the_rules_of_the_file_however_it_is_changed() {
     let next = format!("/applications?limit=5&cursor={}", listed["next_cursor"].as_str().unwrap());
     assert_eq!(operator.get(&next).await.json()["items"].as_array().unwrap().len(), 2);
     let key = Api::key(&house, "org-a", &["applications:read", "applications:write"]).await;
-    assert_eq!(told(&key.get(&path).await), (404, json!("not_found")));
-    assert_eq!(told(&key.get("/applications").await), (403, json!("organization_function_missing")));
+    assert_eq!(told(&key.get(&path).await), refusal(404, "not_found"));
+    assert_eq!(told(&key.get("/applications").await), refusal(403, "organization_function_missing"));
 }
 
 #[tokio::test]
@@ -331,14 +328,14 @@ async fn c26_an_application_that_signs_people_in_has_somewhere_to_send_them_back
         for body in [json!({"type": kind}), json!({"type": kind, "redirect_uris": []})] {
             let before = house.before().await;
             let refused = operator.post("/applications", body.clone()).await;
-            assert_eq!(told(&refused), (422, json!("invalid_value")), "{body}: {}", refused.body);
+            assert_eq!(told(&refused), refusal(422, "invalid_value"), "{body}: {}", refused.body);
             assert_eq!(refused.json()["errors"][0]["pointer"], "/redirect_uris", "{body}");
             house.refused(&before, "invalid_value").await;
         }
     }
     let before = house.before().await;
     let empty = operator.patch(&path, json!({"redirect_uris": []})).await;
-    assert_eq!(told(&empty), (422, json!("invalid_value")), "{}", empty.body);
+    assert_eq!(told(&empty), refusal(422, "invalid_value"), "{}", empty.body);
     // What is replaced says everything anew.
     let silent = operator.put(&path, json!({"display_name": "RP"})).await;
     assert_eq!(silent.json()["errors"][0]["pointer"], "/redirect_uris", "{}", silent.body);
@@ -396,7 +393,7 @@ async fn m03_an_application_says_how_it_takes_part_when_people_sign_out() {
         ] {
             let before = house.before().await;
             let refused = operator.patch(&path, json!({ name: value })).await;
-            assert_eq!(told(&refused), (422, json!("invalid_value")), "{name}: {value}");
+            assert_eq!(told(&refused), refusal(422, "invalid_value"), "{name}: {value}");
             assert_eq!(refused.json()["errors"][0]["pointer"], pointer);
             house.unchanged(&before).await;
         }
@@ -423,7 +420,7 @@ async fn s2_12_an_application_says_when_people_name_their_organization() {
     }
     let before = house.before().await;
     let refused = operator.post("/applications", body("first")).await;
-    assert_eq!(told(&refused), (400, json!("invalid_body")));
+    assert_eq!(told(&refused), refusal(400, "invalid_body"));
     assert_eq!(refused.json()["errors"][0]["pointer"], "/organization_prompt");
     house.refused(&before, "invalid_body").await;
 }

@@ -4,24 +4,11 @@ use behalf::manage::api::routes::ROUTES;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::house::answers::{delete, refusal, told};
 use crate::house::api::{Api, access_token};
 use crate::house::broker::{Engine, House, Plan};
-use crate::house::visitor::Answer;
 
 const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
-
-fn told(answer: &Answer) -> (u16, String) {
-    let code = if answer.body.is_empty() { json!("") } else { answer.json()["code"].clone() };
-    (answer.status.as_u16(), code.as_str().unwrap_or_default().to_owned())
-}
-
-fn refusal(status: u16, code: &str) -> (u16, String) {
-    (status, code.to_owned())
-}
-
-async fn delete(api: &Api, path: &str) -> Answer {
-    api.send(Method::DELETE, path, |ask| ask).await
-}
 
 #[tokio::test]
 async fn s1_ro1_an_owner_alone_gives_the_organization_away_or_ends_it_and_the_last_one_stays() {

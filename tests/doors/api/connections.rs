@@ -5,6 +5,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use url::Url;
 
+use crate::house::answers::{delete, fine, refusal, told};
 use crate::house::api::{Api, access_token};
 use crate::house::application::{Application, Ask, Person};
 use crate::house::broker::{Engine, House, Node, Plan};
@@ -25,25 +26,8 @@ const EVERYTHING: [&str; 7] = [
 ];
 const PROVIDER: &str = "/organizations/org-a/sso-provider";
 
-fn told(answer: &Answer) -> (u16, Value) {
-    (answer.status.as_u16(), answer.json()["code"].clone())
-}
-
-fn refusal(status: u16, code: &str) -> (u16, Value) {
-    (status, json!(code))
-}
-
-fn fine(answer: Answer) -> Value {
-    assert!(answer.status.is_success(), "{}: {}", answer.status, answer.body);
-    answer.json()
-}
-
 async fn act(api: &Api, path: &str, what: &str) -> Answer {
     api.send(Method::POST, &format!("{path}/{what}"), |ask| ask).await
-}
-
-async fn delete(api: &Api, path: &str) -> Answer {
-    api.send(Method::DELETE, path, |ask| ask).await
 }
 
 /// What an OpenID provider is set up by.
@@ -1396,7 +1380,7 @@ async fn s1_r25_who_came_by_a_connection_that_is_gone_is_led_to_the_one_in_its_p
             let before = house.before().await;
             let refused = api.post(&relink, body.clone()).await;
             assert_eq!(told(&refused), expected, "{body}");
-            house.refused(&before, expected.1.as_str().unwrap()).await;
+            house.refused(&before, &expected.1).await;
         }
         // Somebody is known to the new one by the same name: all or none.
         let copy = format!(
@@ -1411,8 +1395,11 @@ async fn s1_r25_who_came_by_a_connection_that_is_gone_is_led_to_the_one_in_its_p
         house.refused(&before, "relink_conflict").await;
         house.execute("DELETE FROM identities WHERE id = 'idn_00000000000000000000000007'").await;
 
+        let told_of_it = "mails WHERE kind = 'person_relinked'";
+        assert_eq!(house.count(told_of_it).await, 0);
         let led = fine(operator.post(&relink, body(&old, 2)).await);
         assert_eq!(led["identities"], json!(2));
+        assert_eq!(house.count(told_of_it).await, 2, "each of them");
         let users = house.count("users").await;
         for email in ["new@a.test", "ann@a.test"] {
             assert!(comes(&house, email).await, "{email} is who they were");

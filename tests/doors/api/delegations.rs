@@ -5,6 +5,7 @@ use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, IF_MATCH};
 use serde_json::{Value, json};
 
+use crate::house::answers::{refusal, told};
 use crate::house::api::Api;
 use crate::house::application::{Application, Person};
 use crate::house::broker::{Engine, House, Plan};
@@ -12,10 +13,6 @@ use crate::house::smtp::Sink;
 use crate::house::visitor::Answer;
 
 const BOTH: &[&str] = &["delegations:read", "delegations:write", "organization:read"];
-
-fn told(answer: &Answer) -> (u16, Value) {
-    (answer.status.as_u16(), answer.json()["code"].clone())
-}
 
 fn id(answer: &Answer) -> String {
     assert!(answer.status.is_success(), "{}", answer.body);
@@ -70,7 +67,7 @@ async fn s2_21_people_act_for_another_organization_once_both_have_approved_and_u
         assert_eq!((&home["name"], listed["items"].as_array().unwrap().len()), (&json!("A Corporation"), 1));
         assert_eq!(c.get("/delegations?side=home").await.json()["items"], json!([]));
         let told_again = agrees(&ann, &path).await;
-        assert_eq!(told(&told_again), (409, json!("already_approved")));
+        assert_eq!(told(&told_again), refusal(409, "already_approved"));
         let approved = agrees(&c, &path).await;
         assert_eq!((approved.status.as_u16(), &approved.json()["status"]), (200, &json!("active")));
         let token = acts(&house, "org-c").await.unwrap();
@@ -80,7 +77,7 @@ async fn s2_21_people_act_for_another_organization_once_both_have_approved_and_u
         assert_eq!(c.post(&format!("{path}/pause"), json!({})).await.json()["status"], "paused");
         assert_eq!(rp1.userinfo(&token).await.status, 401, "at once, whatever the token says");
         let other = ann.post(&format!("{path}/resume"), json!({})).await;
-        assert_eq!(told(&other), (409, json!("paused_by_other")));
+        assert_eq!(told(&other), refusal(409, "paused_by_other"));
         assert_eq!(ann.post(&format!("{path}/pause"), json!({})).await.json()["status"], "paused");
         assert_eq!(c.post(&format!("{path}/resume"), json!({})).await.json()["status"], "paused");
         assert_eq!(ann.post(&format!("{path}/resume"), json!({})).await.json()["status"], "active");
@@ -88,18 +85,18 @@ async fn s2_21_people_act_for_another_organization_once_both_have_approved_and_u
 
         // Strangers see nothing of it, and the operator says for whom they act.
         let stranger = Api::key(&house, "org-b", BOTH).await;
-        assert_eq!(told(&stranger.get(&path).await), (404, json!("not_found")));
+        assert_eq!(told(&stranger.get(&path).await), refusal(404, "not_found"));
         assert_eq!(
             told(&stranger.post(&format!("{path}/revoke"), json!({})).await),
-            (404, json!("not_found"))
+            refusal(404, "not_found")
         );
         let operator = Api::operator(&house).await;
         assert_eq!(
             told(&operator.post(&format!("{path}/pause"), json!({})).await),
-            (422, json!("invalid_value"))
+            refusal(422, "invalid_value")
         );
         let posing = c.post(&format!("{path}/pause"), json!({"side": "home"})).await;
-        assert_eq!(told(&posing), (422, json!("invalid_value")));
+        assert_eq!(told(&posing), refusal(422, "invalid_value"));
 
         let revoked = ann.post(&format!("{path}/revoke"), json!({})).await;
         assert_eq!(revoked.json()["status"], "revoked");
@@ -111,7 +108,7 @@ async fn s2_21_people_act_for_another_organization_once_both_have_approved_and_u
         for step in ["approve", "pause", "resume", "revoke"] {
             let before = house.before().await;
             let late = c.post(&format!("{path}/{step}"), json!({})).await;
-            assert_eq!(told(&late), (409, json!("delegation_revoked")), "{step}");
+            assert_eq!(told(&late), refusal(409, "delegation_revoked"), "{step}");
             house.refused(&before, "delegation_revoked").await;
         }
         // Both find all of it in their own trail.
@@ -141,7 +138,7 @@ async fn s2_21_people_act_for_another_organization_once_both_have_approved_and_u
         let anew = c.post("/delegations", json!({"home": "org-a", "roles": ["member"]})).await;
         assert_eq!(anew.json()["proposed_by"], "target", "{}", anew.body);
         let taken = ann.post("/delegations", json!({"target": "org-c", "roles": ["member"]})).await;
-        assert_eq!(told(&taken), (409, json!("delegation_exists")));
+        assert_eq!(told(&taken), refusal(409, "delegation_exists"));
     }
 }
 
@@ -211,17 +208,17 @@ async fn s2_21_h01_what_is_approved_is_what_was_read() {
         let read = reads(&c, &path).await;
         // Whoever has read nothing, or does not say what, agrees to nothing.
         let blind = c.post(&format!("{path}/approve"), json!({})).await;
-        assert_eq!(told(&blind), (428, json!("precondition_required")));
+        assert_eq!(told(&blind), refusal(428, "precondition_required"));
         for sloppy in ["*", " * ", "\"another\", *"] {
             let before = house.before().await;
-            assert_eq!(told(&approves(&c, &path, sloppy).await), (428, json!("precondition_required")));
+            assert_eq!(told(&approves(&c, &path, sloppy).await), refusal(428, "precondition_required"));
             house.refused(&before, "precondition_required").await;
         }
         // Between reading and approving, the terms become others.
         assert_eq!(ann.patch(&path, json!({"only": null})).await.status, 200);
         for stale in [read.clone(), format!("{read}, \"another\"")] {
             let before = house.before().await;
-            assert_eq!(told(&approves(&c, &path, &stale).await), (412, json!("precondition_failed")));
+            assert_eq!(told(&approves(&c, &path, &stale).await), refusal(412, "precondition_failed"));
             house.refused(&before, "precondition_failed").await;
         }
         assert!(acts(&house, "org-c").await.is_err(), "nobody acts by what nobody approved");
@@ -244,14 +241,14 @@ async fn h01_the_target_gives_no_more_than_who_approves_for_it_may_and_of_what_w
         let ann = Api::person(&house, "ann@a.test", "org-a").await;
         let c = Api::key(&house, "org-c", BOTH).await;
         let owner = ann.post("/delegations", json!({"target": "org-c", "roles": ["owner"]})).await;
-        assert_eq!(told(&owner), (422, json!("invalid_value")));
+        assert_eq!(told(&owner), refusal(422, "invalid_value"));
         let proposed = ann.post("/delegations", json!({"target": "org-c", "roles": ["admin"]})).await;
         let path = format!("/delegations/{}", id(&proposed));
         let before = house.before().await;
-        assert_eq!(told(&agrees(&c, &path).await), (403, json!("role_ceiling")));
+        assert_eq!(told(&agrees(&c, &path).await), refusal(403, "role_ceiling"));
         house.refused(&before, "role_ceiling").await;
         assert_eq!(ann.patch(&path, json!({"roles": ["no such"]})).await.status, 200);
-        assert_eq!(told(&agrees(&c, &path).await), (422, json!("role_unknown")));
+        assert_eq!(told(&agrees(&c, &path).await), refusal(422, "role_unknown"));
         assert_eq!(ann.patch(&path, json!({"roles": ["member"]})).await.status, 200);
         assert_eq!(agrees(&c, &path).await.json()["status"], "active");
 
@@ -259,7 +256,7 @@ async fn h01_the_target_gives_no_more_than_who_approves_for_it_may_and_of_what_w
         let before = house.before().await;
         assert_eq!(
             told(&c.patch(&path, json!({"roles": ["member"]})).await),
-            (403, json!("permission_missing"))
+            refusal(403, "permission_missing")
         );
         house.refused(&before, "permission_missing").await;
         let same = ann.patch(&path, json!({"roles": ["member"]})).await;
@@ -270,12 +267,12 @@ async fn h01_the_target_gives_no_more_than_who_approves_for_it_may_and_of_what_w
             (&json!("proposed"), &Value::Null)
         );
         assert!(acts(&house, "org-c").await.is_err());
-        assert_eq!(told(&agrees(&c, &path).await), (403, json!("role_ceiling")));
+        assert_eq!(told(&agrees(&c, &path).await), refusal(403, "role_ceiling"));
 
         // And where the target proposes, it is held to the same.
         let b = Api::key(&house, "org-b", BOTH).await;
         let above = b.post("/delegations", json!({"home": "org-c", "roles": ["admin"]})).await;
-        assert_eq!(told(&above), (403, json!("role_ceiling")));
+        assert_eq!(told(&above), refusal(403, "role_ceiling"));
         for (pointer, wrong) in [
             ("/roles", json!({"roles": []})),
             ("/only/0", json!({"only": ["no address"]})),
@@ -285,7 +282,7 @@ async fn h01_the_target_gives_no_more_than_who_approves_for_it_may_and_of_what_w
             ("/starts_at", json!({"starts_at": "soon"})),
         ] {
             let refused = ann.patch(&path, wrong.clone()).await;
-            assert_eq!(told(&refused), (422, json!("invalid_value")), "{wrong}");
+            assert_eq!(told(&refused), refusal(422, "invalid_value"), "{wrong}");
             assert_eq!(refused.json()["errors"][0]["pointer"], pointer);
         }
         let window = json!({"starts_at": "2026-06-02T00:00:00Z", "ends_at": "2026-07-01T00:00:00Z",
@@ -326,10 +323,10 @@ async fn d12_a_proposal_does_not_tell_whether_anybody_is_there_for_it() {
             let path = format!("/delegations/{}", id(&proposed));
             let changed = ann.patch(&path, json!({"require_mfa": true})).await;
             let again = ann.post("/delegations", body).await;
-            assert_eq!(told(&again), (409, json!("delegation_exists")), "{name}");
+            assert_eq!(told(&again), refusal(409, "delegation_exists"), "{name}");
             let paused = ann.post(&format!("{path}/pause"), json!({})).await;
             let resumed = ann.post(&format!("{path}/resume"), json!({})).await;
-            assert_eq!(told(&agrees(&ann, &path).await), (409, json!("already_approved")));
+            assert_eq!(told(&agrees(&ann, &path).await), refusal(409, "already_approved"));
             assert!(acts(&house, name).await.is_err());
             let mut all = vec![(proposed.status.as_u16(), shape(proposed.json(), &[name]))];
             for answer in [ann.get(&path).await, changed, again, paused, resumed] {
@@ -367,19 +364,19 @@ async fn d12_a_proposal_does_not_tell_whether_anybody_is_there_for_it() {
             json!({"roles": ["member"]}),
             json!({"home": "org-a", "target": "org-a", "roles": ["member"]}),
         ] {
-            assert_eq!(told(&ann.post("/delegations", wrong).await), (422, json!("invalid_value")));
+            assert_eq!(told(&ann.post("/delegations", wrong).await), refusal(422, "invalid_value"));
         }
         let foreign =
             ann.post("/delegations", json!({"home": "org-b", "target": "org-c", "roles": ["member"]})).await;
-        assert_eq!(told(&foreign), (404, json!("not_found")));
+        assert_eq!(told(&foreign), refusal(404, "not_found"));
         // The operator, who sees every organization, is told.
         let body = json!({"organization_id": "org-a", "target": "nowhere", "roles": ["member"]});
-        assert_eq!(told(&operator.post("/delegations", body).await), (404, json!("not_found")));
+        assert_eq!(told(&operator.post("/delegations", body).await), refusal(404, "not_found"));
         for number in 0..20 {
             ann.post("/delegations", json!({"target": format!("n{number}"), "roles": ["member"]})).await;
         }
         let guess = ann.post("/delegations", json!({"target": "org-c", "roles": ["member"]})).await;
-        assert_eq!(told(&guess), (429, json!("rate_limited")));
+        assert_eq!(told(&guess), refusal(429, "rate_limited"));
     }
 }
 

@@ -6,15 +6,12 @@ use behalf::model::api_key::{Holder, OperatorRole};
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::house::answers::told;
 use crate::house::api::{Api, plant};
 use crate::house::broker::{Engine, House, Plan};
 use crate::house::visitor::Answer;
 
 const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
-
-fn told(answer: &Answer) -> (u16, String) {
-    (answer.status.as_u16(), answer.json()["code"].as_str().unwrap_or_default().to_owned())
-}
 
 async fn sends(api: &Api, method: &Method, path: &str, body: Value) -> Answer {
     api.send(method.clone(), path, |ask| match method {

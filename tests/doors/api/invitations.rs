@@ -6,21 +6,13 @@ use behalf::foundation::clock::Moment;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::house::answers::{refusal, told};
 use crate::house::api::Api;
 use crate::house::broker::{Engine, House};
 use crate::house::visitor::Answer;
 
 const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
 const PATH: &str = "/organizations/org-a/invitations";
-
-fn told(answer: &Answer) -> (u16, String) {
-    let code = if answer.body.is_empty() { Value::Null } else { answer.json()["code"].clone() };
-    (answer.status.as_u16(), code.as_str().unwrap_or_default().to_owned())
-}
-
-fn refusal(status: u16, code: &str) -> (u16, String) {
-    (status, code.to_owned())
-}
 
 fn ask(email: &str, role: &str) -> Value {
     json!({"email": email, "role": role, "send": false})

@@ -5,21 +5,14 @@ use http::Method;
 use reqwest::header::{CONTENT_TYPE, IF_MATCH};
 use serde_json::{Value, json};
 
+use crate::house::answers::{delete, refusal, told};
 use crate::house::api::{Api, access_token};
 use crate::house::application::{Application, Person};
 use crate::house::broker::{Engine, House};
 use crate::house::visitor::Answer;
 
-fn told(answer: &Answer) -> (u16, Value) {
-    (answer.status.as_u16(), answer.json()["code"].clone())
-}
-
 fn text(answer: &Answer) -> String {
     answer.json()["key"].as_str().unwrap_or_else(|| panic!("no key: {}", answer.body)).to_owned()
-}
-
-async fn delete(api: &Api, path: &str) -> Answer {
-    api.send(Method::DELETE, path, |request| request).await
 }
 
 #[tokio::test]
@@ -81,10 +74,10 @@ async fn h36_s0_30_a_key_is_shown_once_does_what_it_may_and_ends_at_once() {
         assert_eq!(house.events_of("api_key.revoked").await, 1);
         let before = house.before().await;
         let again = operator.post(&format!("{path}/rotate"), json!({})).await;
-        assert_eq!(told(&again), (409, json!("api_key_ended")));
+        assert_eq!(told(&again), refusal(409, "api_key_ended"));
         house.refused(&before, "api_key_ended").await;
         let renamed = operator.patch(&path, json!({"name": "x"})).await;
-        assert_eq!(told(&renamed), (409, json!("api_key_ended")));
+        assert_eq!(told(&renamed), refusal(409, "api_key_ended"));
         let listed = operator.get("/api-keys?organization_id=org-a").await.json();
         assert!(listed["items"][0]["revoked_at"].is_string(), "{listed}");
     }
@@ -101,7 +94,7 @@ async fn h36_h01_nobody_hands_out_by_a_key_more_than_they_may() {
         let con = Api::person(&house, "con@a.test", "org-a").await;
         let body = json!({"name": "strong", "permissions": ["organization:write"]});
         let before = house.before().await;
-        assert_eq!(told(&con.post("/api-keys", body.clone()).await), (403, json!("permission_missing")));
+        assert_eq!(told(&con.post("/api-keys", body.clone()).await), refusal(403, "permission_missing"));
         house.refused(&before, "permission_missing").await;
         let strong =
             ann.post("/api-keys", body.clone()).await.json()["api_key"]["id"].as_str().unwrap().to_owned();
@@ -118,7 +111,7 @@ async fn h36_h01_nobody_hands_out_by_a_key_more_than_they_may() {
         ] {
             let before = house.before().await;
             let refused = con.write(method.clone(), &path, body).await;
-            assert_eq!(told(&refused), (403, json!("role_ceiling")), "{method} {path}");
+            assert_eq!(told(&refused), refusal(403, "role_ceiling"), "{method} {path}");
             house.refused(&before, "role_ceiling").await;
         }
         assert_eq!(delete(&con, &path).await.status, 204, "but to end it takes no more than to keep keys");
@@ -128,21 +121,21 @@ async fn h36_h01_nobody_hands_out_by_a_key_more_than_they_may() {
             let before = house.before().await;
             let refused =
                 ann.post("/api-keys", json!({"name": "x", "permissions": ["members:read", name]})).await;
-            assert_eq!(told(&refused), (422, json!("invalid_value")), "{name}");
+            assert_eq!(told(&refused), refusal(422, "invalid_value"), "{name}");
             assert_eq!(refused.json()["errors"][0]["pointer"], "/permissions/1");
             house.refused(&before, "invalid_value").await;
         }
         // A key is no person: whatever it may, it makes no key.
         let key = Api::key(&house, "org-a", &["api_keys:read"]).await;
         let refused = key.post("/api-keys", json!({"name": "x", "permissions": ["api_keys:read"]})).await;
-        assert_eq!(told(&refused), (403, json!("permission_missing")));
+        assert_eq!(told(&refused), refusal(403, "permission_missing"));
         // Another organization's is nothing, and neither is an operator's.
         let others = Api::key(&house, "org-b", &["api_keys:read"]).await;
         let operators = "SELECT id FROM api_keys WHERE organization_id IS NULL";
         Api::operator(&house).await;
         let operators = house.text(operators).await.unwrap();
         for path in [path, format!("/api-keys/{operators}"), "/api-keys?organization_id=org-a".into()] {
-            assert_eq!(told(&others.get(&path).await), (404, json!("not_found")), "{path}");
+            assert_eq!(told(&others.get(&path).await), refusal(404, "not_found"), "{path}");
         }
         assert_eq!(others.get("/api-keys").await.json()["items"].as_array().unwrap().len(), 1, "its own");
     }
@@ -163,7 +156,7 @@ async fn h36_a_session_that_stands_there_makes_no_key_that_outlives_it() {
     assert_eq!(stale.get("/api-keys").await.status, 200);
     let before = house.before().await;
     let refused = stale.post("/api-keys", json!({"name": "x", "permissions": ["members:read"]})).await;
-    assert_eq!(told(&refused), (403, json!("reauthentication_required")));
+    assert_eq!(told(&refused), refusal(403, "reauthentication_required"));
     assert!(refused.header("www-authenticate").unwrap().contains("max_age=\"900\""));
     house.refused(&before, "reauthentication_required").await;
 }
@@ -194,7 +187,7 @@ async fn s0_09_an_operator_token_is_bound_to_networks_and_only_the_system_operat
     assert_eq!(told_back.status, 200, "{}", told_back.body);
     assert_eq!(told_back.json()["networks"], json!(["127.0.0.1/32", "::1/128"]));
     assert_eq!(token.get("/organizations").await.status, 200);
-    assert_eq!(told(&patched(&etag, here).await), (412, json!("precondition_failed")));
+    assert_eq!(told(&patched(&etag, here).await), refusal(412, "precondition_failed"));
     assert_eq!(operator.get(&path).await.json()["last_used_at"], "2026-06-01T09:00:00.000Z");
 
     for role in [OperatorRole::Auditor, OperatorRole::Support] {
@@ -202,10 +195,10 @@ async fn s0_09_an_operator_token_is_bound_to_networks_and_only_the_system_operat
         for path in ["/api-keys".to_owned(), format!("{path}/rotate")] {
             let before = house.before().await;
             let body = if path.ends_with("rotate") { json!({}) } else { body.clone() };
-            assert_eq!(told(&other.post(&path, body).await), (403, json!("permission_missing")), "{path}");
+            assert_eq!(told(&other.post(&path, body).await), refusal(403, "permission_missing"), "{path}");
             house.refused(&before, "permission_missing").await;
         }
-        assert_eq!(told(&delete(&other, &path).await), (403, json!("permission_missing")));
+        assert_eq!(told(&delete(&other, &path).await), refusal(403, "permission_missing"));
     }
     for (pointer, wrong) in [
         ("/name", json!({"name": "a\nb", "role": "system"})),
@@ -232,7 +225,7 @@ async fn s0_09_an_operator_token_is_bound_to_networks_and_only_the_system_operat
     ] {
         let before = house.before().await;
         let refused = operator.post("/api-keys", wrong.clone()).await;
-        assert_eq!(told(&refused), (422, json!("invalid_value")), "{wrong}: {}", refused.body);
+        assert_eq!(told(&refused), refusal(422, "invalid_value"), "{wrong}: {}", refused.body);
         assert_eq!(refused.json()["errors"][0]["pointer"], pointer, "{wrong}");
         house.refused(&before, "invalid_value").await;
     }
@@ -261,7 +254,7 @@ async fn h36_h03_a_key_that_its_organization_has_outlived_says_so_and_gets_no_se
                 operator.post(&format!("{path}/rotate"), json!({})).await,
                 operator.patch(&path, json!({"name": "x"})).await,
             ] {
-                assert_eq!(told(&answer), (409, json!("api_key_ended")), "{way}");
+                assert_eq!(told(&answer), refusal(409, "api_key_ended"), "{way}");
                 assert!(answer.json()["detail"].as_str().unwrap().contains("deactivated"), "{}", answer.body);
             }
         }
@@ -296,7 +289,7 @@ async fn s0_09_h36_what_was_promised_of_a_secret_holds_whoever_rotates_again() {
         assert_eq!(alive().await, [true; 5]);
         let before = house.before().await;
         let full = operator.post(&path, json!({"overlap": 60})).await;
-        assert_eq!(told(&full), (409, json!("limit_reached")));
+        assert_eq!(told(&full), refusal(409, "limit_reached"));
         house.refused(&before, "limit_reached").await;
         house.turn_clock(61);
         assert_eq!(alive().await, [true, false, false, false, true], "each for as long as was said of it");
@@ -336,7 +329,7 @@ async fn s0_09_a_key_that_somebody_has_rotated_is_not_as_it_was_read() {
         ] {
             let before = house.before().await;
             let stale = by(method.clone(), path, &read, body).await;
-            assert_eq!(told(&stale), (412, json!("precondition_failed")), "{method}");
+            assert_eq!(told(&stale), refusal(412, "precondition_failed"), "{method}");
             house.refused(&before, "precondition_failed").await;
         }
         // An earlier secret that runs out changes nothing that anybody decided.

@@ -5,6 +5,7 @@ use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::house::answers::told;
 use crate::house::api::{Api, access_token};
 use crate::house::application::{Application, Person};
 use crate::house::broker::{Engine, House, Plan};
@@ -12,10 +13,6 @@ use crate::house::visitor::Answer;
 
 const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
 const DAY: u64 = 86_400;
-
-fn told(answer: &Answer) -> (u16, String) {
-    (answer.status.as_u16(), answer.json()["code"].as_str().unwrap_or_default().to_owned())
-}
 
 async fn turn(api: &Api, organization: &str, way: &str) -> Answer {
     api.send(Method::POST, &format!("/organizations/{organization}/{way}"), |ask| ask).await

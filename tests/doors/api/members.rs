@@ -3,25 +3,13 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::house::answers::{delete, refusal, told};
 use crate::house::api::{Api, access_token};
 use crate::house::application::{Application, Person};
 use crate::house::broker::{Engine, House, Plan};
 use crate::house::visitor::Answer;
 
 const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
-
-fn told(answer: &Answer) -> (u16, String) {
-    let code = if answer.body.is_empty() { Value::Null } else { answer.json()["code"].clone() };
-    (answer.status.as_u16(), code.as_str().unwrap_or_default().to_owned())
-}
-
-fn refusal(status: u16, code: &str) -> (u16, String) {
-    (status, code.to_owned())
-}
-
-async fn delete(api: &Api, path: &str) -> Answer {
-    api.send(Method::DELETE, path, |request| request).await
-}
 
 fn emails(page: &Answer) -> Vec<String> {
     let items = page.json()["items"].as_array().unwrap().clone();

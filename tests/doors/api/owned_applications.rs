@@ -4,20 +4,13 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::house::answers::{refusal, told};
 use crate::house::api::Api;
 use crate::house::application::{Application, Arrival, Ask, Person, Proof, consent_form};
 use crate::house::broker::{Before, Engine, House, Plan};
 use crate::house::visitor::Answer;
 
 const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
-
-fn told(answer: &Answer) -> (u16, String) {
-    (answer.status.as_u16(), answer.json()["code"].as_str().unwrap_or_default().to_owned())
-}
-
-fn refusal(status: u16, code: &str) -> (u16, String) {
-    (status, code.to_owned())
-}
 
 fn body() -> Value {
     json!({"display_name": "Wiki", "redirect_uris": ["https://wiki.test/callback"]})

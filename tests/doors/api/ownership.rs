@@ -2,16 +2,12 @@
 
 use serde_json::{Value, json};
 
+use crate::house::answers::told;
 use crate::house::api::{Api, access_token};
 use crate::house::broker::{Engine, House, Plan};
-use crate::house::visitor::Answer;
 use behalf::model::api_key::OperatorRole;
 
 const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
-
-fn told(answer: &Answer) -> (u16, String) {
-    (answer.status.as_u16(), answer.json()["code"].as_str().unwrap_or_default().to_owned())
-}
 
 fn slugs(page: &Value) -> Vec<String> {
     page["items"].as_array().unwrap().iter().map(|one| one["slug"].as_str().unwrap().to_owned()).collect()

@@ -3,6 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::house::answers::told;
 use crate::house::api::{Api, access_token};
 use crate::house::application::{Application, Person};
 use crate::house::broker::{Engine, House, Plan};
@@ -12,10 +13,6 @@ use crate::house::visitor::{Answer, Visitor};
 
 const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
 const POLICY: &str = "/organizations/org-a/policy";
-
-fn told(answer: &Answer) -> (u16, String) {
-    (answer.status.as_u16(), answer.json()["code"].as_str().unwrap_or_default().to_owned())
-}
 
 /// Where somebody who signs in for A with this address ends: with a code, or with what the application is told.
 async fn comes(house: &House, email: &str) -> Result<(), String> {

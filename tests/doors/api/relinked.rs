@@ -4,28 +4,15 @@
 use behalf::protocol::saml::names::name_id;
 use serde_json::{Value, json};
 
+use crate::house::answers::{fine, refusal, told};
 use crate::house::api::Api;
 use crate::house::application::{Application, Arrival, Person};
 use crate::house::broker::{Engine, House, Plan};
 use crate::house::lying_idp;
 use crate::house::lying_saml_idp::Says;
-use crate::house::visitor::Answer;
 
 const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
 const EVERYTHING: [&str; 2] = ["connections:read", "connections:write"];
-
-fn told(answer: &Answer) -> (u16, Value) {
-    (answer.status.as_u16(), answer.json()["code"].clone())
-}
-
-fn refusal(status: u16, code: &str) -> (u16, Value) {
-    (status, json!(code))
-}
-
-fn fine(answer: Answer) -> Value {
-    assert!(answer.status.is_success(), "{}: {}", answer.status, answer.body);
-    answer.json()
-}
 
 async fn comes(house: &House, says: &Says) -> Arrival {
     let ask = Application::rp1(house).asks();
@@ -95,10 +82,12 @@ async fn h10_names_of_one_kind_become_names_of_another_by_an_owners_word() {
         ] {
             let before = house.before().await;
             assert_eq!(told(&api.post(&path, body.clone()).await), expected, "{body}");
-            house.refused(&before, expected.1.as_str().unwrap()).await;
+            house.refused(&before, &expected.1).await;
         }
         let relinked = fine(operator.post(&path, body(&from, &to, 1)).await);
         assert_eq!((&relinked["to"], &relinked["identities"]), (&to, &json!(1)));
+        let told_of_it = "SELECT recipient FROM mails WHERE kind = 'person_relinked'";
+        assert_eq!(house.text(told_of_it).await.as_deref(), Some("bob@b.test"));
         comes(&house, &says).await.code();
         assert_eq!((house.count("users").await, house.user("bob@b.test").await), (users, user));
         assert_eq!(kinds().await, json!([kind(None, Some("uid"), true), kind(persistent, None, false)]));
@@ -250,7 +239,7 @@ async fn h10_a_person_whom_the_provider_calls_otherwise_is_led_on_by_an_owner_an
         ] {
             let before = house.before().await;
             assert_eq!(told(&api.post(path, body.clone()).await), expected, "{body}");
-            house.refused(&before, expected.1.as_str().unwrap()).await;
+            house.refused(&before, &expected.1).await;
         }
         // Nobody who owns it has come by that name yet: whoever runs the service has to be sure of it.
         let before = house.before().await;

@@ -3,6 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::house::answers::{delete, told};
 use crate::house::api::{Api, access_token};
 use crate::house::application::{Application, Ask, Person, Tokens};
 use crate::house::broker::{Engine, House, Plan};
@@ -13,14 +14,6 @@ use crate::house::visitor::{Answer, Visitor};
 
 const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
 const RULES: &str = "/organizations/org-a/role-rules";
-
-fn told(answer: &Answer) -> (u16, String) {
-    (answer.status.as_u16(), answer.json()["code"].as_str().unwrap_or_default().to_owned())
-}
-
-async fn delete(api: &Api, path: &str) -> Answer {
-    api.send(Method::DELETE, path, |ask| ask).await
-}
 
 /// A role of org-a that may do this.
 async fn role(operator: &Api, name: &str, permissions: &[&str]) -> String {
@@ -314,7 +307,7 @@ async fn s1_p7_rules_are_tried_on_what_a_provider_would_say() {
     assert_eq!((&matched["because"], &matched["status"]), (&json!("desk"), &json!("active")));
     assert_eq!(kept.json()["roles"], json!(["helper"]));
     let none = owner.post(&preview, json!({"connection_id": ca, "claims": {"groups": "staff"}})).await.json();
-    assert_eq!(none, json!({"matched": [], "roles": []}));
+    assert_eq!(none, json!({"matched": [], "roles": [], "left_out": []}));
     // Those that are not written yet, as if the caller had just done so.
     let rules = json!([
         {"claim": "department", "operator": "equals", "value": "sales", "role": "admin"},
@@ -343,6 +336,66 @@ async fn s1_p7_rules_are_tried_on_what_a_provider_would_say() {
     let refused = member.post(&preview, json!({"connection_id": ca, "claims": {}})).await;
     assert_eq!(told(&refused), (403, "permission_missing".into()));
     house.unchanged(&before).await;
+}
+
+#[tokio::test]
+async fn s1_p7_what_gives_nobody_a_role_is_no_rule_and_none_that_is_only_tried() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        let owner = Api::person(&house, "ann@a.test", "org-a").await;
+        let ca = house.connection("ca").await;
+        let preview = format!("{RULES}/preview");
+        let rule = |claim: &str, value: &str| json!({"connection_id": ca, "claim": claim, "operator": "equals", "value": value, "role": "member"});
+        let path = ruled(&owner, rule("department", "sales")).await;
+        let pointer = |answer: &Answer| answer.json()["errors"][0]["pointer"].clone();
+        for claim in ["email", "sub", "name", "preferred_username", "iss", "amr"] {
+            let before = house.before().await;
+            let refused = owner.post(RULES, rule(claim, "ann@a.test")).await;
+            assert_eq!(told(&refused), (422, "invalid_value".into()), "{claim}");
+            assert_eq!(pointer(&refused), json!("/claim"));
+            assert!(refused.body.contains(&format!("`{claim}`")), "{}", refused.body);
+            house.refused(&before, "invalid_value").await;
+            let before = house.before().await;
+            assert_eq!(pointer(&owner.patch(&path, json!({"claim": claim})).await), json!("/claim"));
+            house.refused(&before, "invalid_value").await;
+            let tried = json!([
+                {"claim": "groups", "operator": "equals", "value": "x", "role": "member"},
+                {"claim": claim, "operator": "equals", "value": "x", "role": "member"},
+            ]);
+            let tried = json!({"connection_id": ca, "claims": {}, "rules": tried});
+            assert_eq!(pointer(&owner.post(&preview, tried).await), json!("/rules/1/claim"));
+        }
+        // A whole ID token may be tried: it is told what of it counts for nothing, and the sign-in has just as much by it.
+        let long = "x".repeat(1_025);
+        let said =
+            json!({"department": "sales", "email": "con@a.test", "sub": "sub-con@a.test", "team": long});
+        let tried = owner.post(&preview, json!({"connection_id": ca, "claims": said})).await.json();
+        assert_eq!(tried["left_out"], json!(["email", "sub", "team"]));
+        assert_eq!(tried["roles"], json!(["member"]));
+        let wrong = owner.post(&preview, json!({"connection_id": ca, "claims": {"a": 1}})).await;
+        assert_eq!((told(&wrong).0, pointer(&wrong)), (400, json!("/claims/a")));
+        assert!(wrong.body.contains("a text or a list of texts"), "{}", wrong.body);
+    }
+    // Of SAML, what the mapping does not name, or what it names as one value and comes as two.
+    let more = "\n[connection.ca.claims]\ndepartment = \"ou\"\n";
+    let house = Plan::default().with_saml("ca", more).build().await;
+    let owner = Api::operator(&house).await;
+    let ca = house.connection("ca").await;
+    let rule = |claim: &str| json!({"connection_id": ca, "claim": claim, "operator": "contains", "value": "it", "role": "member"});
+    for claim in ["email", "hd", "roles"] {
+        let before = house.before().await;
+        assert_eq!(told(&owner.post(RULES, rule(claim)).await), (422, "invalid_value".into()), "{claim}");
+        house.refused(&before, "invalid_value").await;
+    }
+    ruled(&owner, rule("department")).await;
+    let tried = async |claims: Value| {
+        let body = json!({"connection_id": ca, "claims": claims});
+        owner.post(&format!("{RULES}/preview"), body).await.json()
+    };
+    let one = tried(json!({"department": "it", "ou": "it", "groups": ["a"]})).await;
+    assert_eq!((&one["roles"], &one["left_out"]), (&json!(["member"]), &json!(["ou"])));
+    let two = tried(json!({"department": ["it", "hr"]})).await;
+    assert_eq!((&two["roles"], &two["left_out"]), (&json!([]), &json!(["department"])));
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::house::answers::told;
 use crate::house::api::{Api, access_token};
 use crate::house::application::{Application, Person};
 use crate::house::broker::{Engine, House, Plan};
@@ -9,10 +10,6 @@ use crate::house::visitor::Answer;
 use behalf::model::api_key::OperatorRole;
 
 const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
-
-fn told(answer: &Answer) -> (u16, String) {
-    (answer.status.as_u16(), answer.json()["code"].as_str().unwrap_or_default().to_owned())
-}
 
 async fn switch(api: &Api, to: &str) -> Answer {
     api.post("/organizations/switch", json!({"organization_id": to})).await

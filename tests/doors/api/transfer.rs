@@ -5,6 +5,7 @@ use std::time::Duration;
 use reqwest::Method;
 use serde_json::json;
 
+use crate::house::answers::{refusal, told};
 use crate::house::api::Api;
 use crate::house::application::{Application, Person};
 use crate::house::broker::{Engine, House};
@@ -12,15 +13,6 @@ use crate::house::visitor::Answer;
 
 const PATH: &str = "/organizations/org-a/transfer-ownership";
 const ACCEPT: &str = "/organizations/org-a/transfer-ownership/accept";
-
-fn told(answer: &Answer) -> (u16, String) {
-    let code = if answer.body.is_empty() { json!("") } else { answer.json()["code"].clone() };
-    (answer.status.as_u16(), code.as_str().unwrap_or_default().to_owned())
-}
-
-fn refusal(status: u16, code: &str) -> (u16, String) {
-    (status, code.to_owned())
-}
 
 async fn delete(api: &Api) -> Answer {
     api.send(Method::DELETE, PATH, |request| request).await

@@ -54,7 +54,10 @@ async fn s1_p6_a_trial_is_written_down_and_is_nothing_else() {
             assert_eq!(told[name], value, "{name}: {told}");
         }
         assert_eq!(told["claims"]["groups"], json!(["staff", "night shift"]));
-        assert!(told["claims"].get("secret_note").is_none() && told["claims"].get("nonce").is_none());
+        // Of what no connection reads, the name alone; of the protocol, nothing.
+        assert_eq!(told["claims"]["secret_note"], json!([]));
+        assert_eq!(told["left_out"], json!({"claims": 0, "values": {"secret_note": 1}, "characters": {}}));
+        assert!(told["claims"].get("nonce").is_none());
         let events = house.events_since(&before).await;
         let event = events.iter().find(|event| event.action == "organization.connection.tested").unwrap();
         assert_eq!((event.outcome.as_str(), &event.detail["tester"]), ("granted", &json!("colleague")));
@@ -65,6 +68,41 @@ async fn s1_p6_a_trial_is_written_down_and_is_nothing_else() {
         let list = owner.get(link.path.rsplit_once('/').unwrap().0).await.json();
         assert_eq!(list["items"].as_array().unwrap().len(), 1);
         assert!(!list.to_string().contains(link.url.rsplit('/').next().unwrap()), "the link is shown once");
+    }
+}
+
+#[tokio::test]
+async fn s1_p6_how_much_of_what_came_is_not_shown_is_told() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        let owner = Api::person(&house, "ann@a.test", "org-a").await;
+        let link = Link::to(&owner, &house, "ca").await;
+        let groups: Vec<_> = (0..25).map(|number| format!("group-{number}")).collect();
+        let mut says = Says::that("sub-of-cleo", "cleo@a.test")
+            .claim("groups", &json!(groups).to_string())
+            .claim("name", &json!("x".repeat(230)).to_string());
+        for number in 0..70 {
+            says = says.claim(&format!("claim-{number}"), "[\"one\",\"two\"]");
+        }
+        house.idp_a.says(says);
+        let page = Visitor::arrives().tries(&link).await;
+        for words in
+            ["and 5 more, which are not shown", "shortened", "more pieces of information are not shown"]
+        {
+            assert!(page.body.contains(words), "{words}: {}", page.body);
+        }
+        let told = link.told(&owner).await;
+        let (claims, left_out) = (&told["claims"], &told["left_out"]);
+        assert_eq!(
+            (claims["groups"].as_array().unwrap().len(), &left_out["values"]["groups"]),
+            (20, &json!(5))
+        );
+        assert_eq!(left_out["characters"], json!({"name": 30}));
+        assert_eq!((&claims["claim-0"], &left_out["values"]["claim-0"]), (&json!([]), &json!(2)));
+        // Each of them is either named or counted.
+        let all = claims.as_object().unwrap();
+        let named = all.keys().filter(|name| name.starts_with("claim-")).count() as u64;
+        assert_eq!((all.len(), named + left_out["claims"].as_u64().unwrap()), (60, 70));
     }
 }
 

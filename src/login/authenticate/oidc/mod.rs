@@ -1,6 +1,5 @@
 //! An upstream OpenID provider: the way there and the way back, with the `openidconnect` crate.
 
-mod facts;
 pub mod pages;
 mod provider;
 pub mod returned;

@@ -1,22 +1,15 @@
 //! What a provider answered, believed only after every check.
 
+mod id_token;
+mod redeemed;
+
 use std::time::Duration;
 
-use data_encoding::BASE64URL_NOPAD;
-use openidconnect::core::{
-    CoreErrorResponseType, CoreIdToken, CoreIdTokenVerifier, CoreJsonWebKey, CoreJsonWebKeySet,
-    CoreTokenResponse,
-};
-use openidconnect::{
-    AccessTokenHash, AuthType, AuthorizationCode, ClientId, IssuerUrl, Nonce, OAuth2TokenResponse,
-    PkceCodeVerifier, RedirectUrl, RequestTokenError, StandardErrorResponse, TokenResponse, TokenUrl,
-};
+use openidconnect::core::CoreTokenResponse;
+use openidconnect::{OAuth2TokenResponse, TokenResponse};
 
 use super::provider::Provider;
-use super::{Authentication, authentication, callback, client, facts, unread};
-use crate::broker::connection_return;
-use crate::egress::http::{EgressError, Request};
-use crate::egress::openid::Watched;
+use crate::egress::http::Request;
 use crate::foundation::clock::Moment;
 use crate::foundation::email::Email;
 use crate::foundation::secret::Secret;
@@ -24,20 +17,18 @@ use crate::foundation::text;
 use crate::login::counted::Heard;
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, authenticate};
-use crate::model::connection::{OidcConnection, OidcSettings};
-use crate::model::identity::Naming;
+use crate::model::connection::OidcConnection;
+use crate::model::identity::{IdentityFacts, Naming};
 use crate::model::login::{AwaitedOidc, Away, Proof};
 use crate::model::session::{Assurance, UpstreamName, UpstreamSession};
 use crate::model::user::Profile;
-use crate::protocol::jose::{Claims, JwkSet, Jws, Typ, VerifyingKey};
-use crate::protocol::oauth::client_authentication::{JWT_BEARER, Method};
+use crate::protocol::jose::Claims;
 use crate::protocol::oauth::params::{Params, printable};
 use crate::telemetry::names::{self, Outcome};
 use crate::web::visitor::Visitor;
+use id_token::{by_the_other_reader, verified};
+use redeemed::{heard_by_former, is_outage, named, redeem};
 
-/// How long ago an ID token may have been issued, beside the leeway. It comes straight from the provider, so that a
-/// longer life than this is somebody's store of tokens (OpenID Connect Core, section 3.1.3.7, item 10).
-const OLDEST: Duration = Duration::from_secs(600);
 /// What is kept of a provider's name for a session.
 const LONGEST_SID: usize = 255;
 const LONGEST_NAME: usize = 200;
@@ -133,7 +124,7 @@ async fn ask(
     // What is not as it should be vouches for no second factor, and keeps nobody out.
     let amr = claims.optional_strings("amr").ok().flatten();
     let amr: Vec<String> = amr.unwrap_or_default().into_iter().map(str::to_owned).collect();
-    let (facts, left_out) = facts::read(claims);
+    let (facts, left_out) = IdentityFacts::of_id_token(claims);
     let (authenticated_at, is_assumed) = authenticated_at(visitor, connection, away, claims, seen)?;
     Ok(Proof {
         connection: connection.id,
@@ -182,248 +173,6 @@ fn check_issuer(
         None if provider.promises_iss => Err(Refusal::IdpAnswerInvalid("iss_missing")),
         _ => Ok(()),
     }
-}
-
-async fn redeem(
-    visitor: &Visitor,
-    connection: OidcConnection<'_>,
-    provider: &Provider,
-    (awaited, code): (&AwaitedOidc, &str),
-    (heard, seen): (&mut Heard, &mut Option<Seen>),
-) -> Result<CoreTokenResponse, Stop> {
-    let broker = visitor.broker();
-    let redirect = RedirectUrl::new(callback(visitor, &connection));
-    let redirect = redirect.map_err(|_| Refusal::IdpUnreachable("callback_is_no_url"))?;
-    let how = match connection.oidc.authentication {
-        Method::SecretBasic => AuthType::BasicAuth,
-        _ => AuthType::RequestBody,
-    };
-    let mut client = client(connection)?
-        .set_redirect_uri(redirect)
-        .set_token_uri(TokenUrl::from_url(provider.token.clone()))
-        .set_auth_type(how);
-    let mut assertion = None;
-    match authentication(broker, connection, provider.token.as_str(), broker.now())? {
-        Authentication::Secret(secret) => client = client.set_client_secret(secret),
-        Authentication::Assertion(jwt) => assertion = Some(jwt),
-        Authentication::Nothing => {}
-    }
-    let verifier = PkceCodeVerifier::new(awaited.pkce_verifier.clone());
-    let mut request =
-        client.exchange_code(AuthorizationCode::new(code.to_owned())).set_pkce_verifier(verifier);
-    if let Some(jwt) = assertion {
-        request = request
-            .add_extra_param("client_assertion_type", JWT_BEARER)
-            .add_extra_param("client_assertion", jwt);
-    }
-    let http = Watched::new(broker.http.clone());
-    let answer = request.request_async(&http).await;
-    answer.map_err(|error| {
-        let status = http.status();
-        let refusal = no_tokens(status, &error, heard);
-        *seen = seen_of(status, &error);
-        // The error is not logged as it is: it may hold the provider's whole answer (threats M09).
-        tracing::warn!(
-            connection = %connection.id,
-            status,
-            reason = refusal.name(),
-            unreachable = refusal.unreachable(),
-            error = said(&error),
-            field = unread(&error),
-            "an identity provider gave no tokens"
-        );
-        refusal.into()
-    })
-}
-
-/// For whom the provider's token endpoint has answered. That is enough to tell people apart whom it befell that their
-/// sign-in failed, and for nothing else: no signature was verified.
-fn named(answer: &CoreTokenResponse) -> Heard {
-    let raw = answer.id_token().map(ToString::to_string).unwrap_or_default();
-    let payload = raw.split('.').nth(1).and_then(|part| BASE64URL_NOPAD.decode(part.as_bytes()).ok());
-    let claims = payload.and_then(|payload| Claims::parse(&payload).ok());
-    let subject = claims.and_then(|claims| claims.sub().ok().map(str::to_owned));
-    subject.map_or(Heard::Answer, Heard::Person)
-}
-
-/// For whom a provider has given a code that says of us that we are not who we say: as it tells who we were before, while
-/// that is what we may be again. Nobody is let in by it; but without it, all the people behind one address would be one.
-async fn heard_by_former(
-    visitor: &Visitor,
-    connection: OidcConnection<'_>,
-    provider: &Provider,
-    (awaited, code): (&AwaitedOidc, &str),
-) -> Heard {
-    let broker = visitor.broker();
-    let former = connection_return::former(&mut &broker.db, &connection, broker.now()).await;
-    let Ok(Some(former)) = former else { return Heard::Answer };
-    // A code is shown to nobody but the provider that gave it.
-    let same = former.oidc().filter(|former| former.oidc.issuer == connection.oidc.issuer);
-    let Some(former) = same else { return Heard::Answer };
-    let (mut heard, mut seen) = (Heard::Nothing, None);
-    match redeem(visitor, former, provider, (awaited, code), (&mut heard, &mut seen)).await {
-        Ok(answer) => named(&answer),
-        Err(_) => Heard::Answer,
-    }
-}
-
-type TokenError = RequestTokenError<EgressError, StandardErrorResponse<CoreErrorResponseType>>;
-
-/// Why there are no tokens: nobody is there, somebody is who cannot now, who does not want to, or who cannot be read.
-fn no_tokens(status: u16, error: &TokenError, heard: &mut Heard) -> Refusal {
-    match error {
-        RequestTokenError::Request(error) => {
-            names::egress_refused(error.reason());
-            Refusal::IdpUnreachable("token_endpoint")
-        }
-        _ if is_outage(status) => Refusal::IdpUnreachable("token_endpoint_status"),
-        RequestTokenError::ServerResponse(answer) => {
-            // It says of us that we are not who we say: no code that somebody makes up brings it to that.
-            if matches!(answer.error(), CoreErrorResponseType::InvalidClient) {
-                *heard = Heard::Answer;
-            }
-            Refusal::TokenRefused(printable(answer.error().as_ref()))
-        }
-        _ => Refusal::IdpAnswerInvalid("token_answer_malformed"),
-    }
-}
-
-/// Whether somebody is there who cannot now.
-fn is_outage(status: u16) -> bool {
-    status == 429 || status >= 500
-}
-
-/// The error code in the answer, if there is one.
-fn said(error: &TokenError) -> Option<String> {
-    match error {
-        RequestTokenError::ServerResponse(answer) => Some(printable(answer.error().as_ref())),
-        _ => None,
-    }
-}
-
-/// Which field of the answer could not be read, without what stood in it.
-fn unread(error: &TokenError) -> Option<String> {
-    match error {
-        RequestTokenError::Parse(error, body) => unread::field(&error.path().to_string(), body),
-        _ => None,
-    }
-}
-
-/// What the connection's administrator is told besides.
-fn seen_of(status: u16, error: &TokenError) -> Option<Seen> {
-    if is_outage(status) {
-        return Some(Seen::status(status));
-    }
-    let field = unread(error)?;
-    Some(Seen::new("a token answer whose fields, and the claims of its ID token, can be read", field))
-}
-
-/// The ID token, by our own strict reader: algorithm, key, the type of every claim, times, issuer, audience, nonce.
-async fn verified(
-    visitor: &Visitor,
-    connection: OidcConnection<'_>,
-    (provider, awaited): (&Provider, &AwaitedOidc),
-    id_token: &CoreIdToken,
-    heard: &mut Heard,
-) -> Result<(Claims, VerifyingKey), Stop> {
-    let broker = visitor.broker();
-    let settings = connection.oidc;
-    let invalid = Refusal::IdpAnswerInvalid;
-    let raw = id_token.to_string();
-    let jws = Jws::parse(&raw).map_err(|_| invalid("id_token_malformed"))?;
-    if !settings.algorithms.contains(&jws.algorithm()) {
-        return Err(invalid("id_token_algorithm").into());
-    }
-    let mut keys = provider.keys_for(broker, &jws).await?;
-    let mut found = signed_by_one_of(&raw, &keys, settings);
-    if found.is_none() {
-        // A new key may have the old one's name.
-        keys = provider.keys_anew(broker).await?;
-        found = signed_by_one_of(&raw, &keys, settings);
-    }
-    let (claims, key) = found.ok_or(invalid("id_token_signature"))?;
-    provider.has_signed(broker, &connection, &keys).await;
-    *heard = claims.sub().map_or(Heard::Answer, |subject| Heard::Person(subject.to_owned()));
-
-    let leeway = Duration::from_secs(connection.settings.leeway);
-    let times = claims.check_times(broker.now(), leeway).and_then(|()| claims.iat());
-    let issued_at = times.map_err(|_| invalid("id_token_times"))?;
-    if issued_at.plus(OLDEST).plus(leeway) < broker.now() {
-        return Err(invalid("id_token_times").into());
-    }
-    if claims.iss().ok() != Some(settings.issuer.as_str()) {
-        return Err(invalid("id_token_issuer").into());
-    }
-    check_audience(&claims, &settings.client_id)?;
-    if claims.string("nonce").ok() != Some(awaited.nonce.as_str()) {
-        return Err(invalid("nonce_mismatch").into());
-    }
-    let differs = |(name, wanted): &(String, String)| claims.string(name).ok() != Some(wanted.as_str());
-    if settings.required_claims.iter().any(differs) {
-        return Err(invalid("required_claim_mismatch").into());
-    }
-    Ok((claims, key))
-}
-
-/// One key at a time: several may have the same `kid`, and the other reader wants to know which it was.
-fn signed_by_one_of(raw: &str, keys: &JwkSet, settings: &OidcSettings) -> Option<(Claims, VerifyingKey)> {
-    let jws = Jws::parse(raw).ok()?;
-    let fitting: Vec<_> = keys.candidates(jws.kid(), jws.algorithm()).cloned().collect();
-    fitting.into_iter().find_map(|key| {
-        let alone = JwkSet::new(vec![key.clone()]);
-        let claims = Jws::parse(raw).ok()?.verify(&alone, &settings.algorithms, Typ::Jwt).ok()?;
-        Some((claims.into_inner(), key))
-    })
-}
-
-/// `aud` holds us; with several audiences, or an `azp`, the token was issued to us (OpenID Connect Core, 3.1.3.7).
-fn check_audience(claims: &Claims, client_id: &str) -> Result<(), Refusal> {
-    let invalid = Refusal::IdpAnswerInvalid("id_token_audience");
-    let audience = claims.aud().map_err(|_| invalid.clone())?;
-    let azp = claims.optional_string("azp").map_err(|_| invalid.clone())?;
-    let ours = audience.contains(&client_id) && azp.is_none_or(|azp| azp == client_id);
-    if ours && (audience.len() == 1 || azp.is_some()) { Ok(()) } else { Err(invalid) }
-}
-
-/// The same token once more, by `openidconnect`: two readers by different authors must agree.
-fn by_the_other_reader(
-    visitor: &Visitor,
-    connection: OidcConnection<'_>,
-    awaited: &AwaitedOidc,
-    answer: &CoreTokenResponse,
-    id_token: &CoreIdToken,
-    key: &VerifyingKey,
-) -> Result<(), Stop> {
-    let invalid = Refusal::IdpAnswerInvalid;
-    let settings = connection.oidc;
-    let jwk: CoreJsonWebKey =
-        serde_json::from_value(serde_json::to_value(key.jwk())?).map_err(|_| invalid("key_unusable"))?;
-    let issuer = IssuerUrl::new(settings.issuer.clone()).map_err(|_| invalid("issuer_is_no_url"))?;
-    let named = |name: &str| serde_json::from_value(serde_json::Value::String(name.to_owned())).ok();
-    let allowed: Vec<_> =
-        settings.algorithms.iter().filter_map(|algorithm| named(algorithm.name())).collect();
-    let then = visitor.broker().now().minus(Duration::from_secs(connection.settings.leeway));
-    let client_id = ClientId::new(settings.client_id.clone());
-    // Confidential or not matters only to HMAC, which is on no list of ours. Further audiences were judged.
-    let verifier =
-        CoreIdTokenVerifier::new_public_client(client_id, issuer, CoreJsonWebKeySet::new(vec![jwk]))
-            .set_allowed_algs(allowed)
-            .set_other_audience_verifier_fn(|_| true)
-            .set_time_fn(move || chrono_moment(then));
-    let claims = id_token.claims(&verifier, &Nonce::new(awaited.nonce.clone()));
-    let claims = claims.map_err(|_| invalid("id_token_refused"))?;
-    let Some(expected) = claims.access_token_hash() else { return Ok(()) };
-    let mismatch = invalid("at_hash_mismatch");
-    let algorithm = id_token.signing_alg().map_err(|_| mismatch.clone())?;
-    let signing_key = id_token.signing_key(&verifier).map_err(|_| mismatch.clone())?;
-    match AccessTokenHash::from_token(answer.access_token(), algorithm, signing_key) {
-        Ok(actual) if actual == *expected => Ok(()),
-        _ => Err(mismatch.into()),
-    }
-}
-
-fn chrono_moment(moment: Moment) -> chrono::DateTime<chrono::Utc> {
-    chrono::DateTime::from_timestamp_millis(moment.millis()).unwrap_or_default()
 }
 
 /// The UserInfo answer, where it is wanted; its `sub` must be the ID token's.

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::attributes::Attributes;
 use crate::foundation::clock::Moment;
 use crate::foundation::email::Email;
 use crate::login::authenticate;
@@ -10,10 +9,10 @@ use crate::login::counted::Heard;
 use crate::login::diagnosis::Diagnosis;
 use crate::login::refusal::Refusal;
 use crate::model::connection::{Comparison, NameIdFormat, SamlConnection, Subject};
+use crate::model::identity::attributes::Attributes;
 use crate::model::identity::{IdentityFacts, Naming};
 use crate::model::login::{Away, Proof, SingleUse};
 use crate::model::session::{Assurance, UpstreamName, UpstreamSession};
-use crate::model::user::Profile;
 use crate::protocol::saml::assertion::{Assertion, NameId};
 use crate::protocol::saml::message::MAX_ID;
 use crate::protocol::saml::names::name_id;
@@ -52,7 +51,7 @@ pub fn proof(
         named_by,
         // It is the organization's own directory that says so; the domain rule decides whether it may.
         vouched: true,
-        facts: facts(&profile),
+        facts: IdentityFacts::of_profile(&profile),
         naming: read.naming(),
         profile,
         assurance: read.assurance(),
@@ -70,12 +69,6 @@ pub fn proof(
 /// They have proved who they are, at this moment, and not anew.
 pub fn too_long_ago(at: Moment) -> Diagnosis {
     Diagnosis::new(Refusal::AuthenticationTooOld, "a new sign-in, as was asked for", at.rfc3339())
-}
-
-/// By what the connection's mapping names: rules give roles by it.
-fn facts(profile: &Profile) -> IdentityFacts {
-    let (groups, claims) = (profile.groups.clone(), profile.claims.clone());
-    IdentityFacts { groups, claims, ..IdentityFacts::default() }
 }
 
 /// One that names neither a person nor a session is known as such: the provider can end it by nothing that it says.

@@ -6,7 +6,6 @@
 
 pub mod answered;
 mod asking;
-mod attributes;
 pub mod pages;
 mod unasked;
 

@@ -10,6 +10,7 @@ pub mod saml;
 mod shown;
 
 use serde::{Deserialize, Serialize};
+use shown::Shown;
 
 use crate::audit::Keep;
 use crate::foundation::email::Email;
@@ -22,7 +23,7 @@ use crate::login::refusal::Refusal;
 use crate::login::{Stop, doorstep, flow};
 use crate::model::audit_event::{Actor, AuditEvent, Outcome};
 use crate::model::connection::{Connection, VersionState};
-use crate::model::connection_test::{Claims, ConnectionTest, DomainRule, TestOutcome, TestResult, Tester};
+use crate::model::connection_test::{ConnectionTest, DomainRule, TestOutcome, TestResult, Tester};
 use crate::model::domain::DomainState;
 use crate::model::login::{Arrived, Asked, Beforehand, Login, Prompt, Proof, Stage};
 use crate::model::policy::Policy;
@@ -51,7 +52,7 @@ pub struct Trial {
 #[derive(Debug, Serialize, Deserialize)]
 struct Came {
     outcome: Result<Proof, Failure>,
-    claims: Claims,
+    shown: Shown,
 }
 
 /// In the words of the audit trail.
@@ -374,7 +375,8 @@ impl Conclusion {
             user: judged.user,
             tester: judged.tester,
             domain_rule: judged.rule,
-            claims: self.came.claims.clone(),
+            claims: self.came.shown.claims.clone(),
+            left_out: self.came.shown.left_out.clone(),
             facts: proof.map(|proof| proof.facts.clone()).unwrap_or_default(),
         }
     }

@@ -6,7 +6,8 @@ use axum::extract::{Path, RawQuery};
 use axum::http::{StatusCode, header};
 use axum::response::Response;
 
-use super::{Came, Failure, Trial, conclude, connection, current, shown};
+use super::shown::{self, Shown};
+use super::{Came, Failure, Trial, conclude, connection, current};
 use crate::foundation::id::{ConnectionId, FlowId};
 use crate::foundation::secret::Secret;
 use crate::login::authenticate::leave_by;
@@ -14,7 +15,7 @@ use crate::login::authenticate::oidc::returned::{self, Said};
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, answer, flow};
 use crate::model::connection::Connection;
-use crate::model::connection_test::{Claims, ConnectionTest, TestOutcome, TestResult};
+use crate::model::connection_test::{ConnectionTest, TestOutcome, TestResult};
 use crate::model::login::{Arrived, Proof, Stage};
 use crate::protocol::oauth::params::Params;
 use crate::store::durable::{connection_tests, connections, organizations};
@@ -125,8 +126,7 @@ async fn begun(visitor: &Visitor, flow: &str, params: &Params) -> Result<Respons
         }
         // That nobody can be sent there is what was to be found out.
         Err(Stop::Refused(refusal)) => {
-            ended(visitor, trial, Came { outcome: Err(Failure::of(&refusal)), claims: Claims::default() })
-                .await
+            ended(visitor, trial, Came { outcome: Err(Failure::of(&refusal)), shown: Shown::default() }).await
         }
         Err(stop) => Err(stop),
     }
@@ -157,9 +157,9 @@ async fn returned(
         return Err(Refusal::FlowExpired.into());
     }
     let mut trial = trial.taken(visitor).await?;
-    let (outcome, claims) = proved(visitor, &trial, connection, params, state).await?;
+    let (outcome, shown) = proved(visitor, &trial, connection, params, state).await?;
     trial.login.stage = Stage::Arrived(Arrived::default());
-    ended(visitor, trial, Came { outcome, claims }).await
+    ended(visitor, trial, Came { outcome, shown }).await
 }
 
 async fn proved(
@@ -168,9 +168,9 @@ async fn proved(
     door: &str,
     params: &Params,
     state: &str,
-) -> Result<(Result<Proof, Failure>, Claims), Stop> {
+) -> Result<(Result<Proof, Failure>, Shown), Stop> {
     let (away, awaited) = trial.login.awaits_state(state).map_err(|_| Refusal::FlowExpired)?;
-    let nothing = |refusal: Refusal| Ok((Err(Failure::of(&refusal)), Claims::default()));
+    let nothing = |refusal: Refusal| Ok((Err(Failure::of(&refusal)), Shown::default()));
     if params.twice().is_some() {
         return nothing(Refusal::IdpAnswerInvalid("parameter_twice"));
     }
@@ -231,8 +231,13 @@ async fn result_page(
     let db = &mut &visitor.broker().db;
     let found = connections::by_id(db, visitor.project.id, test.connection_id).await?;
     let connection = found.ok_or(Refusal::TrialOver)?;
-    let claims =
-        result.claims.iter().map(|(name, values)| Told { name: name.clone(), values: values.clone() });
+    let left_out = &result.left_out;
+    let claims = result.claims.iter().map(|(name, values)| Told {
+        name: name.clone(),
+        values: values.clone(),
+        left_out: left_out.values.get(name).copied().unwrap_or_default(),
+        is_cut: left_out.characters.contains_key(name),
+    });
     let page = TriedPage {
         worked: result.outcome == TestOutcome::Succeeded,
         organization: organization_of(visitor, &connection).await?,
@@ -242,6 +247,7 @@ async fn result_page(
         domain_rule: result.domain_rule.map(|rule| rule.word()),
         reason: result.reason.clone(),
         claims: claims.collect(),
+        left_out: left_out.claims,
         id: test.id.to_string(),
     };
     Ok(visitor.page(StatusCode::OK, &Page::Tried(page), None, &[]))

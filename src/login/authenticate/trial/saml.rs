@@ -1,7 +1,8 @@
 //! The answer of a SAML identity provider to a trial: posted by another site, so without cookies. It is judged, put
 //! aside, and taken up by the browser that holds the flow and has brought it.
 
-use super::{Came, Failure, Trial, connection, current, pages, shown};
+use super::shown::{self, Shown};
+use super::{Came, Failure, Trial, connection, current, pages};
 use crate::foundation::id::ConnectionId;
 use crate::login::authenticate;
 use crate::login::diagnosis::Diagnosis;
@@ -9,7 +10,6 @@ use crate::login::doorstep::{self, Told};
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, answer};
 use crate::model::connection::SamlConnection;
-use crate::model::connection_test::Claims;
 use crate::model::login::{AwaitedSaml, Login, Proof};
 use crate::protocol::oauth::params::Params;
 use crate::protocol::saml::response;
@@ -68,7 +68,7 @@ async fn put_aside(visitor: &Visitor, trial: Trial, posted: &Posted<'_>) -> Resu
 }
 
 async fn judged(visitor: &Visitor, trial: &Trial, posted: &Posted<'_>) -> Result<Came, Stop> {
-    let (proof, claims) = match served(visitor, trial, posted).await {
+    let (proof, shown) = match served(visitor, trial, posted).await {
         Ok(served) => served,
         Err(Stop::Refused(refusal)) => return Ok(failed(&refusal)),
         Err(stop) => return Err(stop),
@@ -79,10 +79,10 @@ async fn judged(visitor: &Visitor, trial: &Trial, posted: &Posted<'_>) -> Result
         Err(Told::Stop(Stop::Refused(refusal))) => Err(Failure::of(&refusal)),
         Err(Told::Stop(stop)) => return Err(stop),
     };
-    Ok(Came { outcome, claims })
+    Ok(Came { outcome, shown })
 }
 
-type Served = (Result<Proof, Told>, Claims);
+type Served = (Result<Proof, Told>, Shown);
 
 /// As a sign-in is: where metadata has run out, or a key has signed that is not known, the provider is asked.
 async fn served(visitor: &Visitor, trial: &Trial, posted: &Posted<'_>) -> Result<Served, Stop> {
@@ -108,12 +108,12 @@ async fn served_by(
     posted: &Posted<'_>,
 ) -> Served {
     let (proof, assertion) = authenticate::saml::pages::tried(visitor, tried, posted, &trial.login).await;
-    let claims = assertion.map_or_else(Claims::default, |assertion| shown::of_saml(tried, assertion.get()));
-    (proof, claims)
+    let shown = assertion.map_or_else(Shown::default, |assertion| shown::of_saml(tried, assertion.get()));
+    (proof, shown)
 }
 
 fn failed(refusal: &Refusal) -> Came {
-    Came { outcome: Err(Failure::of(refusal)), claims: Claims::default() }
+    Came { outcome: Err(Failure::of(refusal)), shown: Shown::default() }
 }
 
 fn of(diagnosis: Diagnosis) -> Failure {

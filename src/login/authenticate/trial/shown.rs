@@ -1,13 +1,17 @@
 //! What of a provider's words is kept of a trial: names that mean something here, short values, and never a token.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::foundation::text::is_line;
 use crate::login::authenticate::oidc::returned::Said;
 use crate::model::connection::{OidcConnection, SamlConnection, Subject};
-use crate::model::connection_test::Claims;
+use crate::model::connection_test::{self, LeftOut};
+use crate::model::identity::IdentityFacts;
+use crate::protocol::jose::Claims;
 use crate::protocol::saml::assertion::Assertion;
 
 /// Characters of a name or a value.
@@ -43,52 +47,106 @@ pub fn cut(text: &str) -> String {
     text.chars().filter(plain).take(LONGEST).collect()
 }
 
-/// Of an ID token, and of what UserInfo adds.
-pub fn of_oidc(connection: OidcConnection<'_>, said: &Said) -> Claims {
-    let settings = connection.oidc;
-    let own = settings.required_claims.iter().map(|(name, _)| name.as_str());
-    let names: BTreeSet<&str> =
-        CLAIMS.into_iter().chain([settings.email_claim.as_str()]).chain(own).take(MOST_NAMES).collect();
-    let value = |name: &str| {
-        let of = [&said.id_token, &said.userinfo];
-        of.into_iter().flatten().find_map(|claims| claims.get(name)).map(values)
-    };
-    names.into_iter().filter_map(|name| Some((cut(name), value(name)?))).collect()
+/// What is kept to be shown, and how much is not.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Shown {
+    pub claims: connection_test::Claims,
+    pub left_out: LeftOut,
 }
 
-fn values(value: &Value) -> Vec<String> {
+impl Shown {
+    /// Whether there is room for a claim of this name; if not, that is noted.
+    fn has_room(&mut self, name: &str) -> bool {
+        let has_room = self.claims.len() < MOST_NAMES || self.claims.contains_key(name);
+        self.left_out.claims += u64::from(!has_room);
+        has_room
+    }
+
+    fn tell<'v>(&mut self, name: &str, values: impl IntoIterator<Item = Cow<'v, str>>) {
+        let name = cut(name);
+        if !self.has_room(&name) {
+            return;
+        }
+        let kept = self.claims.entry(name.clone()).or_default();
+        for value in values {
+            if kept.len() == MOST_VALUES {
+                *self.left_out.values.entry(name.clone()).or_default() += 1;
+                continue;
+            }
+            let short = cut(&value);
+            let gone = value.chars().count() - short.chars().count();
+            if gone > 0 {
+                *self.left_out.characters.entry(name.clone()).or_default() += gone as u64;
+            }
+            kept.push(short);
+        }
+    }
+
+    /// Its name alone, so that somebody sees what there would be to read.
+    fn name(&mut self, name: &str, values: usize) {
+        let name = cut(name);
+        if self.has_room(&name) {
+            self.claims.entry(name.clone()).or_default();
+            *self.left_out.values.entry(name).or_default() += values as u64;
+        }
+    }
+}
+
+/// Of an ID token, and of what UserInfo adds; not what is of the protocol.
+pub fn of_oidc(connection: OidcConnection<'_>, said: &Said) -> Shown {
+    let settings = connection.oidc;
+    let own = settings.required_claims.iter().map(|(name, _)| name.as_str());
+    let read: BTreeSet<&str> = CLAIMS.into_iter().chain([settings.email_claim.as_str()]).chain(own).collect();
+    let of = [&said.id_token, &said.userinfo];
+    let value = |name: &str| of.into_iter().flatten().find_map(|claims| claims.get(name)).map(values);
+    let mut shown = Shown::default();
+    for name in &read {
+        if let Some(values) = value(name) {
+            shown.tell(name, values);
+        }
+    }
+    let upstream = &connection.settings.upstream;
+    let others: BTreeSet<&str> = of.into_iter().flatten().flat_map(Claims::names).collect();
+    for name in others.difference(&read).filter(|name| IdentityFacts::may_hold(upstream, name)) {
+        shown.name(name, value(name).as_deref().map_or(0, <[_]>::len));
+    }
+    shown
+}
+
+fn values(value: &Value) -> Vec<Cow<'_, str>> {
     match value {
-        Value::Array(all) => all.iter().take(MOST_VALUES).map(text).collect(),
+        Value::Array(all) => all.iter().map(text).collect(),
         one => vec![text(one)],
     }
 }
 
-fn text(value: &Value) -> String {
+fn text(value: &Value) -> Cow<'_, str> {
     match value {
-        Value::String(text) => cut(text),
-        Value::Array(_) | Value::Object(_) => "[…]".to_owned(),
-        plain => plain.to_string(),
+        Value::String(text) => text.into(),
+        Value::Array(_) | Value::Object(_) => "[…]".into(),
+        plain => plain.to_string().into(),
     }
 }
 
-/// Of an assertion: the name, if it has one, and its attributes. Of those that the connection reads nothing from, the names alone, so
-/// that somebody sees what there would be to read.
-pub fn of_saml(connection: SamlConnection<'_>, assertion: &Assertion) -> Claims {
+/// Of an assertion: the name, if it has one, and its attributes.
+pub fn of_saml(connection: SamlConnection<'_>, assertion: &Assertion) -> Shown {
     let read = read_by(connection);
-    let mut claims = BTreeMap::new();
+    let mut shown = Shown::default();
     if let Some(name) = &assertion.name_id {
-        claims.insert("NameID".to_owned(), vec![cut(&name.value)]);
-        claims.extend(name.format.as_deref().map(|format| ("NameID Format".to_owned(), vec![cut(format)])));
-    }
-    for attribute in assertion.attributes.iter().take(MOST_NAMES) {
-        let kept: &mut Vec<String> = claims.entry(cut(&attribute.name)).or_default();
-        let friendly = attribute.friendly_name.as_deref();
-        if read.contains(attribute.name.as_str()) || friendly.is_some_and(|name| read.contains(name)) {
-            let room = MOST_VALUES.saturating_sub(kept.len());
-            kept.extend(attribute.values.iter().take(room).map(|value| cut(value)));
+        shown.tell("NameID", [name.value.as_str().into()]);
+        if let Some(format) = name.format.as_deref() {
+            shown.tell("NameID Format", [format.into()]);
         }
     }
-    claims
+    for attribute in &assertion.attributes {
+        let friendly = attribute.friendly_name.as_deref();
+        if read.contains(attribute.name.as_str()) || friendly.is_some_and(|name| read.contains(name)) {
+            shown.tell(&attribute.name, attribute.values.iter().map(Cow::from));
+        } else {
+            shown.name(&attribute.name, attribute.values.len());
+        }
+    }
+    shown
 }
 
 /// The attributes that a connection reads.
@@ -121,8 +179,24 @@ mod tests {
         assert_eq!(cut("con@a.test"), "con@a.test");
         assert_eq!(cut("a\u{202e}b\nc\0d"), "abcd");
         assert_eq!(cut(&"x".repeat(9_999)).len(), LONGEST);
-        let list = Value::Array(vec![Value::from("a"); 99]);
-        assert_eq!(values(&list).len(), MOST_VALUES);
         assert_eq!(values(&serde_json::json!({"deep": "secret"})), ["[…]"]);
+    }
+
+    #[test]
+    fn s1_p6_what_is_not_shown_is_counted() {
+        let mut shown = Shown::default();
+        let many = Value::Array(vec![Value::from("a"); 99]);
+        shown.tell("groups", values(&many));
+        let long = format!("{}\u{202e}", "x".repeat(LONGEST + 1));
+        shown.tell("name", [long.into()]);
+        shown.name("team", 2);
+        assert_eq!((shown.claims["groups"].len(), shown.claims["team"].len()), (MOST_VALUES, 0));
+        assert_eq!(shown.left_out.values, [("groups".to_owned(), 79), ("team".to_owned(), 2)].into());
+        assert_eq!(shown.left_out.characters, [("name".to_owned(), 2)].into());
+        for number in 0..MOST_NAMES {
+            shown.name(&format!("c{number}"), 1);
+        }
+        shown.tell("groups", values(&many));
+        assert_eq!((shown.claims.len(), shown.left_out.claims), (MOST_NAMES, 3));
     }
 }

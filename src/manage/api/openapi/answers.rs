@@ -137,7 +137,7 @@ fn refusals(route: &Route) -> BTreeMap<u16, BTreeSet<&'static str>> {
         Need::Public | Need::Any => {}
         Need::Person => codes.push(Code::PersonRequired),
         Need::Account => codes.extend([Code::PersonRequired, Code::BeyondConsent]),
-        Need::Permitted(_) | Need::Owners(_) => {
+        Need::Permitted(_) | Need::OwnRight(_) | Need::Owners(_) => {
             codes.extend([Code::PermissionMissing, Code::OrganizationFunctionMissing])
         }
         Need::Operator(_) | Need::OperatorOrPerson(_) => {

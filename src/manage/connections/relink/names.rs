@@ -10,10 +10,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::foundation::id::ConnectionId;
+use crate::join::notices;
 use crate::manage::api::route::{At, Json, NoBody, NoQuery, Operation, Thing};
 use crate::manage::authority::Need;
 use crate::manage::connections::api::{FRESH, OWNERS, READ};
-use crate::manage::connections::{Doors, event, held};
+use crate::manage::connections::doors::Doors;
+use crate::manage::connections::{event, held};
 use crate::manage::desk::{Answer, Change, Desk};
 use crate::manage::last_way::Sure;
 use crate::manage::refused::{Code, Refused};
@@ -254,6 +256,7 @@ async fn relink(
         .with("to", json!(to))
         .with("identities", identities);
     change.record(&told).await?;
+    notices::relinked(change.tx, change.keep, &live).await?;
     doors.stay(change, forced).await?;
     Ok(NamesRelinked { connection_id: live.id.to_string(), from, to, identities })
 }

@@ -9,10 +9,12 @@ use serde::{Deserialize, Serialize};
 
 use super::names::NamesBody;
 use crate::foundation::id::{ConnectionId, IdentityId, UserId};
+use crate::join::notices;
 use crate::manage::api::route::{At, Json, NoBody, NoQuery, Operation, Thing};
 use crate::manage::authority::Need;
 use crate::manage::connections::api::{FRESH, OWNERS, READ};
-use crate::manage::connections::{Doors, event, held};
+use crate::manage::connections::doors::Doors;
+use crate::manage::connections::{event, held};
 use crate::manage::desk::{Answer, Change, Desk};
 use crate::manage::last_way::Sure;
 use crate::manage::refused::{Code, Refused};
@@ -166,6 +168,7 @@ async fn relink(
         .with("from", identity.naming.to_string())
         .with("to", naming.to_string());
     change.record(&told).await?;
+    notices::relinked(change.tx, change.keep, &live).await?;
     doors.stay(change, forced).await?;
     Ok(Identity { subject, naming, ..identity })
 }

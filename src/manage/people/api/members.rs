@@ -23,6 +23,8 @@ use crate::store::durable::people::{self, Listing, Member};
 
 const READ: Need = Need::Permitted(Permission::MembersRead);
 const WRITE: Need = Need::Permitted(Permission::MembersWrite);
+/// To give somebody a place, and roles with it.
+const ADD: Need = Need::OwnRight(Permission::MembersWrite);
 
 /// Filters of a list of members.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -229,7 +231,7 @@ impl Operation for Add {
     const PATH: &'static str = "/organizations/{organization_id}/members";
     const NAME: &'static str = "add_member";
     const SUMMARY: &'static str = "Adds somebody who is known here; who is not is to be invited.";
-    const NEED: Need = WRITE;
+    const NEED: Need = ADD;
     const AT: At = At::Organization;
     const STATUS: &'static [u16] = &[201];
     const CODES: &'static [Code] = &[

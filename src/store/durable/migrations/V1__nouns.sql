@@ -368,6 +368,8 @@ CREATE TABLE connection_tests (
     tester          TEXT,
     domain_rule     TEXT,
     claims          TEXT NOT NULL,
+    -- How much of what came is not among them.
+    left_out        TEXT NOT NULL DEFAULT '{}',
     -- As a sign-in would have kept them: role rules are tried by them.
     facts           TEXT NOT NULL
 );

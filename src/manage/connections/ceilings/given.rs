@@ -16,7 +16,7 @@ use crate::store::durable::engine::{Read, StoreError};
 use crate::store::durable::{organizations, roles};
 
 /// Whether the roles that new settings give are there, and the caller's to give; `known`: what they take the place of.
-pub(super) async fn fits(
+pub async fn fits(
     change: &mut Change<'_, '_>,
     of: Option<OrganizationId>,
     known: Option<&Settings>,
@@ -27,7 +27,7 @@ pub(super) async fn fits(
 }
 
 /// Whether the caller answers for who becomes a member by these settings as soon as they are live.
-pub(super) async fn lets_in(
+pub async fn lets_in(
     change: &mut Change<'_, '_>,
     before: &Connection,
     next: &Settings,
@@ -67,7 +67,7 @@ async fn custom(
 }
 
 /// Roles alone.
-pub(super) async fn may_come(
+pub async fn may_come(
     change: &mut Change<'_, '_>,
     of: Option<OrganizationId>,
     known: Option<&Settings>,
@@ -139,7 +139,7 @@ fn may_come_as(
 }
 
 /// The organizations of these names, for the operator.
-pub(super) async fn assigned(
+pub async fn assigned(
     db: &mut impl Read,
     project: ProjectId,
     names: &[String],

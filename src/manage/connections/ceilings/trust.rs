@@ -1,9 +1,9 @@
 //! Who may change by what a provider's word is believed (threats C02, H01): whoever may, may become everybody who signs in
 //! by it, so that they must be able to give all that those people have.
 
-use super::Held;
 use crate::foundation::id::ConnectionId;
 use crate::manage::authority::Standing;
+use crate::manage::connections::Held;
 use crate::manage::desk::Change;
 use crate::manage::opening::may_open;
 use crate::manage::refused::{Code, Refused};
@@ -13,7 +13,7 @@ use crate::store::durable::vouched::{self, Place};
 /// Refuses to let `next` be live, unless nothing is believed by it that is not believed now, or the caller may give all
 /// that it opens: an owner in person who has just signed in, or the operator; others where only such people sign in by it
 /// as have no more than they may give.
-pub(super) async fn refuse_foreign_trust(
+pub async fn refuse_foreign_trust(
     change: &mut Change<'_, '_>,
     before: &Held,
     next: &Settings,
@@ -44,7 +44,7 @@ pub(super) async fn refuse_foreign_trust(
 /// Nobody is talked into answering for what somebody else has put there since they looked (threats C02): where a provider
 /// would be believed otherwise by a draft of others, whoever goes on with it names what they have read, by its ETag, or by
 /// its version where it goes live. The operator's tools state what they mean.
-pub(super) fn refuse_unread(change: &Change<'_, '_>, before: &Held) -> Result<(), Refused> {
+pub fn refuse_unread(change: &Change<'_, '_>, before: &Held) -> Result<(), Refused> {
     let Some(draft) = &before.draft else { return Ok(()) };
     let connection = &before.connection;
     let is_harmless = connection.is_active() && connection.settings.believes_like(&draft.settings);

@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{Checked, Held, event, fits, held, refuse_unknown_application, sealed, trust};
 use crate::audit;
 use crate::keys::keyring::Keyring;
+use crate::manage::connections::ceilings::{fits, refuse_unread};
+use crate::manage::connections::{Checked, Held, event, held, refuse_unknown_application, sealed};
 use crate::manage::desk::Change;
 use crate::manage::refused::{Code, Refused};
 use crate::model::connection::{Connection, Settings, Version, VersionState, shown};
@@ -12,13 +13,13 @@ use crate::store::durable::{connection_versions, connections};
 
 /// Makes what was said the draft, in the place of any other one. What is live stays as it is; a connection that never was
 /// live is what its draft is.
-pub(super) async fn redraft(
+pub async fn redraft(
     change: &mut Change<'_, '_>,
     before: Held,
     display_name: Option<String>,
     (checked, keyring): (&Checked, &Keyring),
 ) -> Result<Held, Refused> {
-    trust::refuse_unread(change, &before)?;
+    refuse_unread(change, &before)?;
     rename(change, &before.connection, display_name).await?;
     let secret = sealed(change, before.connection.id, &checked.secret, keyring);
     if *before.head().0 != checked.settings {
@@ -34,7 +35,7 @@ pub(super) async fn redraft(
 }
 
 /// On which version a draft is begun now.
-pub(super) async fn begun_on(change: &mut Change<'_, '_>, before: &Held) -> Result<Option<i64>, Refused> {
+pub async fn begun_on(change: &mut Change<'_, '_>, before: &Held) -> Result<Option<i64>, Refused> {
     if !before.was_live() {
         return Ok(None);
     }
@@ -42,7 +43,7 @@ pub(super) async fn begun_on(change: &mut Change<'_, '_>, before: &Held) -> Resu
     Ok(live.map(|live| live.number))
 }
 
-pub(super) async fn put_draft(
+pub async fn put_draft(
     change: &mut Change<'_, '_>,
     before: Held,
     begun_on: Option<i64>,
@@ -96,7 +97,7 @@ pub(super) async fn put_draft(
 }
 
 /// Throws the draft away: what is worked on next is what is live.
-pub(super) async fn discard(change: &mut Change<'_, '_>, before: &Held) -> Result<(), Refused> {
+pub async fn discard(change: &mut Change<'_, '_>, before: &Held) -> Result<(), Refused> {
     let connection = &before.connection;
     if !before.was_live() {
         let detail = "it never was live, and is nothing but its draft: delete the connection";
@@ -114,7 +115,7 @@ pub(super) async fn discard(change: &mut Change<'_, '_>, before: &Held) -> Resul
 }
 
 /// Gives a connection another name for people, and nothing else.
-pub(super) async fn renamed(
+pub async fn renamed(
     change: &mut Change<'_, '_>,
     before: Held,
     name: Option<String>,
@@ -124,7 +125,7 @@ pub(super) async fn renamed(
 }
 
 /// A name for people is no version: it changes at once.
-pub(super) async fn rename(
+pub async fn rename(
     change: &mut Change<'_, '_>,
     before: &Connection,
     name: Option<String>,

@@ -8,13 +8,14 @@ use http::HeaderValue;
 use url::Url;
 
 use super::body::{DescribedBy, Faults, Own, OwnKey, Proof, Said};
-use super::{Held, wanted};
+use super::wanted;
 use crate::broker::{Broker, MetadataReadError};
 use crate::egress::guard::Guard;
 use crate::egress::http::Request;
 use crate::foundation::secret::Secret;
 use crate::keys::brought::{self, Brought};
 use crate::keys::connection_secret;
+use crate::manage::connections::Held;
 use crate::manage::desk::Desk;
 use crate::manage::refused::{Code, Refused};
 use crate::model::connection::metadata::{Described, DescriptionError, describe, kept};

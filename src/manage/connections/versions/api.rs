@@ -6,16 +6,18 @@ use http::Method;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{FRESH, READ, WRITE, shown, teller};
+use super::draft::discard;
+use super::{activate, roll_back};
 use crate::foundation::id::ConnectionId;
 use crate::manage::api::page::Page;
 use crate::manage::api::route::{At, Json, NoBody, NoQuery, Operation, Thing};
 use crate::manage::authority::Need;
+use crate::manage::connections::api::{FRESH, READ, WRITE, shown, teller};
+use crate::manage::connections::primary::make_primary;
 use crate::manage::connections::relied_on::{Force, released};
+use crate::manage::connections::switched::{disable, enable};
 use crate::manage::connections::view::{ConnectionView, VersionView, tag};
-use crate::manage::connections::{
-    Held, activate, disable, discard, enable, held, look_first, make_primary, roll_back,
-};
+use crate::manage::connections::{Held, held, look_first};
 use crate::manage::desk::{Answer, Change, Desk};
 use crate::manage::refused::{Code, Refused};
 use crate::model::connection::Version;

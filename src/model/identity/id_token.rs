@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::model::identity::IdentityFacts;
+use super::{GROUPS, IdentityFacts};
 use crate::model::user::{MOST_CLAIMS, Told};
 use crate::protocol::jose::Claims;
 
@@ -18,8 +18,11 @@ const MOST_GROUPED: usize = 16 * 1_024;
 /// Bytes of all further claims.
 const MOST_CLAIMED: usize = 4 * 1_024;
 
-/// What is of the protocol, of this one token, or of the profile: nobody has a role by it.
-const OTHERS: [&str; 50] = [
+/// By what organizations pin providers: no assertion says it.
+pub(super) const PINS: [&str; 2] = ["hd", "tid"];
+
+/// What is of the protocol, of one token, or of the profile: nobody has a role by it.
+const OTHERS: [&str; 47] = [
     "_claim_names",
     "_claim_sources",
     "acr",
@@ -41,8 +44,6 @@ const OTHERS: [&str; 50] = [
     "family_name",
     "gender",
     "given_name",
-    "groups",
-    "hd",
     "iat",
     "iss",
     "jti",
@@ -63,7 +64,6 @@ const OTHERS: [&str; 50] = [
     "session_state",
     "sid",
     "sub",
-    "tid",
     "updated_at",
     "uti",
     "ver",
@@ -72,8 +72,13 @@ const OTHERS: [&str; 50] = [
     "zoneinfo",
 ];
 
+/// Whether a claim of this name may be among the facts.
+pub(super) fn counts(name: &str) -> bool {
+    name.len() <= LONGEST_PIN && !OTHERS.contains(&name)
+}
+
 /// The facts, and what could not be kept, in a line each; no line quotes a value.
-pub fn read(claims: &Claims) -> (IdentityFacts, Vec<String>) {
+pub(super) fn read(claims: &Claims) -> (IdentityFacts, Vec<String>) {
     let mut left_out = Vec::new();
     let facts = IdentityFacts {
         hosted_domain: pin(claims, "hd"),
@@ -109,7 +114,8 @@ fn groups(claims: &Claims, left_out: &mut Vec<String>) -> Vec<String> {
 fn further(claims: &Claims, left_out: &mut Vec<String>) -> BTreeMap<String, Told> {
     let mut room = MOST_CLAIMED;
     let mut kept = BTreeMap::new();
-    let names = claims.names().filter(|name| name.len() <= LONGEST_PIN && !OTHERS.contains(name));
+    let has_its_place = |name: &str| name == GROUPS || PINS.contains(&name);
+    let names = claims.names().filter(|name| counts(name) && !has_its_place(name));
     for (name, said) in names.filter_map(|name| Some((name, claims.get(name).and_then(told)?))) {
         let values = match &said {
             Told::Text(text) => size(text),

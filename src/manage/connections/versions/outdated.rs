@@ -1,8 +1,8 @@
 //! A draft that was begun before what is live now is made of what was live then. Whoever makes it live would undo what was
 //! changed since, be it that a certificate was taken away, or a rule added (threats C02, M15): nobody does that unawares.
 
-use super::Held;
 use crate::broker::connection_swap::was_live;
+use crate::manage::connections::Held;
 use crate::manage::desk::Change;
 use crate::manage::refused::{Code, Refused};
 use crate::model::connection::{Connection, Lifecycle, Undone, Version};
@@ -11,7 +11,7 @@ use crate::store::durable::engine::{Read, StoreError};
 
 /// What a draft would undo. What a provider's metadata says moves by itself, and switching a connection off and on changes
 /// nothing of it: neither is another version to be begun on.
-pub(super) async fn undoes(
+pub async fn undoes(
     db: &mut impl Read,
     (connection, lifecycle): (&Connection, &Lifecycle),
     draft: Option<&Version>,
@@ -29,7 +29,7 @@ pub(super) async fn undoes(
 }
 
 /// Refuses who has not shown that they have seen what is live, whoever they are: its ETag speaks for it and the draft.
-pub(super) fn refuse(change: &Change<'_, '_>, before: &Held) -> Result<(), Refused> {
+pub fn refuse(change: &Change<'_, '_>, before: &Held) -> Result<(), Refused> {
     if before.undoes.is_empty() || change.names_what_it_read() {
         return Ok(());
     }
