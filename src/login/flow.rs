@@ -204,6 +204,11 @@ impl Journey {
         Ok(self)
     }
 
+    /// What was brought to it comes to nothing: nobody is to wait for it.
+    pub async fn is_brought_nothing(&self, visitor: &Visitor) {
+        give_up(visitor, self.login.id, self.brought).await;
+    }
+
     /// The same, moved on by what was posted.
     #[must_use]
     pub fn by_press(mut self, pressed: Digest) -> Self {
@@ -269,7 +274,7 @@ impl Journey {
 
     /// The answer to whoever was overtaken, in another tab or by pressing twice: where the flow stands by now.
     pub async fn overtaken(&self, visitor: &Visitor) -> Response {
-        give_up(visitor, self.login.id, self.brought).await;
+        self.is_brought_nothing(visitor).await;
         match Self::find(visitor, &self.login.id.to_string()).await {
             Ok(journey) => reply::see_other(&journey.path(visitor, "")),
             Err(stop) => {

@@ -376,6 +376,10 @@ async fn h25_whoever_looks_at_their_login_meanwhile_is_told_that_it_is_running()
 #[tokio::test]
 async fn h25_whoever_looks_while_they_are_being_signed_in_is_told_that_it_is_running() {
     let mut waiting = Waiting::begins().await;
+    // By then it has been written down what the provider says of itself.
+    waiting.house.idp_a.door("/token", None);
+    Person::new("ann@a.test").follows(&Application::rp1(&waiting.house).asks()).await.code();
+    waiting.house.idp_a.door("/token", Some(Door::Waits(Arc::clone(&waiting.let_go))));
     let first = waiting.loads().await;
     let (begun, has_begun) = mpsc::channel();
     let (let_go, held) = mpsc::channel::<()>();
@@ -408,7 +412,7 @@ async fn h25_whoever_looks_while_they_are_being_signed_in_is_told_that_it_is_run
     writing.await.unwrap();
     let first = first.await.unwrap();
     assert_eq!(first.location().unwrap().as_str(), flow);
-    assert_eq!(waiting.house.count("sessions").await, 1);
+    assert_eq!(waiting.house.count("sessions").await, 2, "Ann's, and Con's");
 }
 
 #[tokio::test]

@@ -594,6 +594,13 @@ async fn taken(
         return Err(Refusal::FlowExpired.into());
     }
     let journey = found.used(visitor, query.unwrap_or_default()).await?;
-    let proof = take(visitor, &ticket).await?.for_flow(journey.login.id).ok_or(Refusal::FlowExpired)?;
-    Ok((journey, proof))
+    let aside = take(visitor, &ticket).await;
+    let proof = aside.and_then(|aside| Ok(aside.for_flow(journey.login.id).ok_or(Refusal::FlowExpired)?));
+    match proof {
+        Ok(proof) => Ok((journey, proof)),
+        Err(stop) => {
+            journey.is_brought_nothing(visitor).await;
+            Err(stop)
+        }
+    }
 }

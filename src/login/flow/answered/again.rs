@@ -29,9 +29,9 @@ pub struct Again<'a> {
 }
 
 impl Again<'_> {
-    /// Whether they bring nothing.
+    /// Whether they bring nothing: whoever comes with a return comes with their browser's session, even if it says nothing.
     pub fn is_a_look(&self) -> bool {
-        self.brought.is_none() && self.pressed.is_none()
+        self.browser.is_none() && self.pressed.is_none()
     }
 }
 
