@@ -109,6 +109,7 @@ codes! {
     ConnectionIncomplete = 409 "connection_incomplete" "Nobody could sign in by it as it is";
     ConnectionNotActive = 409 "connection_not_active" "The connection is not active";
     RelinkConflict = 409 "relink_conflict" "Somebody is known to the connection by the same name already";
+    ChangedMeanwhile = 409 "changed_meanwhile" "Somebody else was faster: read it again, and decide again";
     PlanChanged = 409 "plan_changed" "The plan that was looked at is not true any more";
     NoVersion = 409 "no_version" "There is no such version to make live";
     Untested = 409 "untested" "People sign in by it, and nobody has tried the new version yet";

@@ -13,7 +13,7 @@ use super::checked::{Checked, checked};
 use super::given::assigned;
 use super::relied_on::{Force, released};
 use super::view::{ConnectionListed, ConnectionView, Teller, tag};
-use super::{Held, Named, activate, beside, create, disable, held, redraft};
+use super::{Held, Named, activate, beside, create, disable, discard, held, redraft};
 use crate::foundation::id::ConnectionId;
 use crate::manage::api::BASE;
 use crate::manage::api::page::Page;
@@ -48,7 +48,7 @@ const OF_BODIES: [Code; 12] = [
     Code::OperatorRequired,
     Code::OwnerRequired,
     Code::DraftUnread,
-    Code::Busy,
+    Code::ChangedMeanwhile,
 ];
 
 pub(super) fn teller(desk: &Desk) -> Teller {
@@ -218,7 +218,7 @@ pub(super) async fn made(
         if let Some(of) = of.filter(|_| only)
             && connections::primary_of(change.tx, of).await?.is_some()
         {
-            return Err(Refused::new(Code::Busy, "somebody else was faster: read it again"));
+            return Err(Refused::by(Code::ChangedMeanwhile));
         }
         let named = Named { slug: slug.clone(), display_name: display_name.clone() };
         let mut made = create(change, organization.as_ref(), named, (&checked, &keyring)).await?;
@@ -379,7 +379,7 @@ pub(super) async fn changed(
         let before = held(change, base.connection.id).await?;
         change.matches(&tag(&before))?;
         if before.head() != base.head() {
-            return Err(Refused::new(Code::Busy, "somebody else was faster: read it again"));
+            return Err(Refused::by(Code::ChangedMeanwhile));
         }
         let mut after = match &checked {
             Some(checked) => redraft(change, before, display_name.clone(), (checked, &keyring)).await?,
@@ -449,7 +449,7 @@ impl Operation for Delete {
     const METHOD: Method = Method::DELETE;
     const PATH: &'static str = "/connections/{connection_id}";
     const NAME: &'static str = "delete_connection";
-    const SUMMARY: &'static str = "Disables the connection and drops its draft; who came by it stays known.";
+    const SUMMARY: &'static str = "Disables the connection and throws its draft away; one that never was live stays a draft. Who came by it stays known.";
     const NEED: Need = WRITE;
     const AT: At = At::Thing(Thing::Connection);
     const STATUS: &'static [u16] = &[204];
@@ -477,8 +477,10 @@ pub(super) async fn removed(
 ) -> Result<Answer<()>, Refused> {
     change.matches(&tag(&before))?;
     released(change, &before, force).await?;
-    let id = before.connection.id;
-    disable(change, before, force.force == Some(true)).await?;
-    connection_versions::remove_draft(change.tx, id).await?;
+    let after = disable(change, before, force.force == Some(true)).await?;
+    // One that never was live is nothing but its draft, and who made that stays known.
+    if after.was_live() && after.draft.is_some() {
+        discard(change, &after).await?;
+    }
     Answer::new(204, &())
 }
