@@ -22,6 +22,7 @@ use crate::keys::keyring::Keyring;
 use crate::model::api_key::OperatorRole;
 use crate::model::audit_event::{Actor, AuditEvent};
 use crate::model::organization::Organization;
+use crate::model::permission::Permission;
 use crate::model::project::Project;
 use crate::store::durable::choices::Told;
 use crate::store::durable::engine::{Database, Lock, Tx};
@@ -83,6 +84,11 @@ pub struct Wanted {
 }
 
 impl Wanted {
+    /// What only some of what a route does needs besides.
+    pub fn besides(permission: Permission, organization: OrganizationId) -> Self {
+        Self { need: Need::Permitted(permission), fresh: None, target: Target::Organization(organization) }
+    }
+
     /// Whether somebody who stands like this may.
     pub fn of(self, standing: &Standing, now: Moment) -> Result<(), Refused> {
         match judge(standing, self.need, self.target) {
