@@ -64,7 +64,6 @@ codes! {
     CustomRolesDisabled = 403 "custom_roles_disabled" "The organization makes no roles of its own";
     ApiKeysDisabled = 403 "api_keys_disabled" "The organization's keys are switched off";
     NotAMember = 403 "not_a_member" "The person does not belong to this organization";
-    ConsentRequired = 403 "consent_required" "The person has not allowed their application to act for the organization";
     BeyondConsent = 403 "beyond_consent" "What the person has allowed their application here is to act for one organization";
     SsoRequired = 403 "sso_required" "The organization wants its own sign-in";
     MfaRequired = 403 "mfa_required" "The organization wants more than one factor";
