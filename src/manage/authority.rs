@@ -504,7 +504,10 @@ mod tests {
             *is_delegate = false;
         }
         assert_eq!(judge(&person, own_right, own), Verdict::Granted);
-        assert_eq!(judge(&person, Need::OwnRight(Permission::MembersWrite), own), Verdict::Refused(Code::PermissionMissing));
+        assert_eq!(
+            judge(&person, Need::OwnRight(Permission::MembersWrite), own),
+            Verdict::Refused(Code::PermissionMissing)
+        );
     }
 
     #[test]
