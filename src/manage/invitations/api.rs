@@ -19,6 +19,7 @@ use crate::manage::authority::Need;
 use crate::manage::caller::Who;
 use crate::manage::desk::{Answer, Change, Desk};
 use crate::manage::refused::{Code, Refused};
+use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::model::invitation::{Invitation, Inviter, State};
 use crate::model::permission::Permission;
 use crate::store::durable::{invitations, organizations};
@@ -199,7 +200,14 @@ impl Operation for Bulk {
             let mut results = Vec::with_capacity(rows.len());
             for (place, (email, wanted)) in rows.iter().enumerate() {
                 let earlier = &rows[..place];
-                results.push(row(change, (organization, by), (email, wanted), earlier, &at).await?);
+                let result = row(change, (organization, by), (email, wanted), earlier, &at).await?;
+                if let Some(code) = result.code {
+                    // As of a single one.
+                    let event = change.keep.event("api.refused", organization).reason(code);
+                    let event = AuditEvent { outcome: Outcome::Refused, ..event };
+                    change.record(&event.with("operation", Self::NAME).with("row", place)).await?;
+                }
+                results.push(result);
             }
             Answer::new(200, &RowResults { results })
         };
