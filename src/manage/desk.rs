@@ -13,6 +13,7 @@ use super::refused::{Code, Refused};
 use crate::foundation::clock::Moment;
 use crate::foundation::secret::Digest;
 use crate::model::organization::Organization;
+use crate::model::permission::Permission;
 use crate::model::project::Project;
 use crate::store::durable::applications;
 use crate::store::durable::choices::Told;
@@ -75,6 +76,11 @@ pub struct Wanted {
 }
 
 impl Wanted {
+    /// What only some of what a route does needs besides.
+    pub fn besides(permission: Permission, organization: OrganizationId) -> Self {
+        Self { need: Need::Permitted(permission), fresh: None, target: Target::Organization(organization) }
+    }
+
     /// Whether somebody who stands like this may.
     pub fn of(self, standing: &Standing, now: Moment) -> Result<(), Refused> {
         match judge(standing, self.need, self.target) {

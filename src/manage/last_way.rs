@@ -306,7 +306,7 @@ async fn judged(change: &mut Change<'_, '_>, of: Of) -> Result<BTreeMap<Organiza
     let ground = Ground::of(change, of, &ways).await?;
     for way in ways {
         let shut = match () {
-            () if !way.connection.is_active() => Some(Shut::Connection),
+            () if !way.is_live() => Some(Shut::Connection),
             () if !way.is_known() => Some(Shut::Provider),
             () if !way.is_named() => Some(Shut::Subject),
             () if !ground.may_assert(&way) => Some(Shut::Domain),

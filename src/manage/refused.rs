@@ -64,7 +64,6 @@ codes! {
     CustomRolesDisabled = 403 "custom_roles_disabled" "The organization makes no roles of its own";
     ApiKeysDisabled = 403 "api_keys_disabled" "The organization's keys are switched off";
     NotAMember = 403 "not_a_member" "The person does not belong to this organization";
-    ConsentRequired = 403 "consent_required" "The person has not allowed their application to act for the organization";
     BeyondConsent = 403 "beyond_consent" "What the person has allowed their application here is to act for one organization";
     SsoRequired = 403 "sso_required" "The organization wants its own sign-in";
     MfaRequired = 403 "mfa_required" "The organization wants more than one factor";
@@ -109,6 +108,7 @@ codes! {
     ConnectionIncomplete = 409 "connection_incomplete" "Nobody could sign in by it as it is";
     ConnectionNotActive = 409 "connection_not_active" "The connection is not active";
     RelinkConflict = 409 "relink_conflict" "Somebody is known to the connection by the same name already";
+    ChangedMeanwhile = 409 "changed_meanwhile" "Somebody else was faster: read it again, and decide again";
     PlanChanged = 409 "plan_changed" "The plan that was looked at is not true any more";
     NoVersion = 409 "no_version" "There is no such version to make live";
     Untested = 409 "untested" "People sign in by it, and nobody has tried the new version yet";

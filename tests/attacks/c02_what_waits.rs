@@ -311,10 +311,10 @@ async fn c02_h01_nobody_is_talked_into_making_live_what_somebody_else_has_drafte
             (&json!(21), &json!(true))
         );
         // What is believed of nobody otherwise is anybody's to go on with.
-        fine(key.patch(&path, json!({"leeway": 22})).await);
+        fine(key.patch(&path, json!({"leeway": 20})).await);
         assert_eq!(
             fine(owner.post(&activate, json!({"force": true})).await)["settings"]["leeway"],
-            json!(22)
+            json!(20)
         );
     }
 }

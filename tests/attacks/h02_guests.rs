@@ -171,3 +171,80 @@ async fn h02_two_doors_of_two_hosts_that_are_shut_at_once_do_not_lock_a_guest_ou
         assert_eq!(house.events_of(LOCKED_OUT).await, 0);
     }
 }
+
+#[tokio::test]
+async fn h02_s0_31_the_operator_is_told_whom_of_others_it_locks_out_with_an_organization() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        let operator = Api::operator(&house).await;
+        guests(&house, &operator, 1).await;
+        let at = "/organizations/org-a";
+        let off = json!({"name": "A Corporation", "deactivate": true});
+        let gone = "owner_by_active_connection";
+        let before = house.before().await;
+        locked(&acts(&operator, Method::POST, &format!("{at}/deactivate")).await, "guest-0", gone);
+        house.refused(&before, "policy_locks_out").await;
+        let before = house.before().await;
+        locked(&operator.put(at, off.clone()).await, "guest-0", gone);
+        house.refused(&before, "policy_locks_out").await;
+        let before = house.before().await;
+        locked(&acts(&operator, Method::DELETE, &format!("{at}?confirm=org-a")).await, "guest-0", gone);
+        house.refused(&before, "policy_locks_out").await;
+
+        // So does the operator's file, which goes on.
+        let start = "[organization.org-a]\n";
+        assert!(house.file.contains(start));
+        let text = house.file.replacen(start, &format!("{start}active = false\n"), 1);
+        let report = house.reports(&text, Mode::Plan).await;
+        let told =
+            |warning: &String| warning.starts_with("organization guest-0: no owner can sign in any more");
+        assert!(report.warnings.iter().any(told), "{:?}", report.warnings);
+
+        // What the operator insists on is done, and told where it happened; whoever is out already is told no more.
+        for (method, path, body, told) in [
+            (Method::POST, format!("{at}/deactivate?force=true"), Value::Null, 1),
+            (Method::POST, format!("{at}/reactivate"), Value::Null, 1),
+            (Method::PUT, format!("{at}?force=true"), off, 2),
+            (Method::DELETE, format!("{at}?confirm=org-a"), Value::Null, 2),
+        ] {
+            let done = match body {
+                Value::Null => acts(&operator, method, &path).await,
+                body => operator.write(method, &path, body).await,
+            };
+            assert!(done.status.is_success(), "{path}: {}", done.body);
+            assert_eq!(house.events_of(LOCKED_OUT).await, told, "{path}");
+        }
+        let (guest, trail) = (house.organization("guest-0").await, house.audit().await);
+        let told = trail.iter().filter(|event| event.action == LOCKED_OUT);
+        assert!(told.clone().all(|event| event.organization.as_ref() == Some(&guest)));
+        assert!(told.clone().all(|event| event.detail["missing"] == json!([gone])));
+    }
+}
+
+#[tokio::test]
+async fn h02_s1_r05_whoever_deletes_their_organization_asks_no_stranger_and_the_strangers_trail_tells_of_it()
+{
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        let operator = Api::operator(&house).await;
+        guests(&house, &operator, 1).await;
+        let ann = Api::person(&house, "ann@a.test", "org-a").await;
+        let path = "/organizations/org-a?confirm=org-a";
+        let before = house.before().await;
+        let insists = acts(&ann, Method::DELETE, &format!("{path}&force=true")).await;
+        assert_eq!((insists.status.as_u16(), &insists.json()["code"]), (403, &json!("operator_required")));
+        house.refused(&before, "operator_required").await;
+        let (a, guest) = (house.organization("org-a").await, house.organization("guest-0").await);
+        let deleted = acts(&ann, Method::DELETE, path).await;
+        assert_eq!(deleted.status, 202, "{}", deleted.body);
+        assert!(!deleted.body.contains("guest"), "{}", deleted.body);
+        let trail = house.audit().await;
+        let told: Vec<_> = trail.iter().filter(|event| event.action == LOCKED_OUT).collect();
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert_eq!((&told[0].organization, &*told[0].actor), (&Some(guest.clone()), "anonymous"));
+        let said = json!({"by": "another_organization", "missing": ["owner_by_active_connection"]});
+        assert_eq!(told[0].detail, said, "not who it was");
+        let own = trail.iter().filter(|event| event.organization.as_ref() == Some(&a));
+        assert!(own.map(|event| event.detail.to_string()).all(|detail| !detail.contains(&guest)));
+    }
+}

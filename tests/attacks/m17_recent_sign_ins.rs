@@ -240,3 +240,27 @@ async fn m17_s1_r11_what_counts_of_an_assertion_is_when_it_says_that_somebody_si
         }
     }
 }
+
+/// Who says what a provider calls an owner makes an owner of whoever is called so.
+#[tokio::test]
+async fn m17_c02_who_says_who_somebody_is_has_just_signed_in() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let house = House::on(engine).await;
+        let owner = Api::person(&house, "ann@a.test", "org-a").await;
+        Api::person(&house, "con@a.test", "org-a").await;
+        let con = house.user("con@a.test").await;
+        let relink = format!("/connections/{}/relink", house.connection("ca").await);
+        let people = format!("{relink}/people/{con}");
+        let known = owner.get(&people).await.json()["names"][0]["identity_id"].clone();
+        let called = json!({"identity_id": known, "subject": "mallory"});
+        let kinds = json!({"from": {"format": "x"}, "to": {"attribute": "uid"}, "identities": 1});
+        let moved = json!({"from": house.connection("ca").await, "identities": 1});
+        house.execute("UPDATE sessions SET authenticated_at = authenticated_at - 301000").await;
+        is_stale(&house, &owner, &people, called.clone()).await;
+        is_stale(&house, &owner, &format!("{relink}/names"), kinds).await;
+        is_stale(&house, &owner, &relink, moved).await;
+        house.execute("UPDATE sessions SET authenticated_at = authenticated_at + 301000").await;
+        let said = owner.post(&people, called).await;
+        assert_eq!(said.status, 200, "{}", said.body);
+    }
+}

@@ -3,6 +3,7 @@
 mod c01_foreign_addresses;
 mod c01_foreign_saml_addresses;
 mod c02_c03_email_is_no_key;
+mod c02_others_drafts;
 mod c02_outdated_drafts;
 mod c02_providers_word;
 mod c02_what_waits;

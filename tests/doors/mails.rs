@@ -589,3 +589,44 @@ async fn c02_whoever_is_known_by_another_name_is_written_to_where_they_were_know
         assert!(!mail.text().contains("mallory") && mail.text().contains("A Login"), "{}", mail.text());
     }
 }
+
+#[tokio::test]
+async fn m19_what_was_not_mailed_keeps_nobody_else_from_writing_to_that_mailbox() {
+    let sink = Sink::opens().await;
+    let house = sink.of(Plan::default()).build().await;
+    let ann = Api::person(&house, "ann@a.test", "org-a").await;
+    let bob = Api::person(&house, "bob@b.test", "org-b").await;
+    let elsewhere = "/organizations/org-b/invitations";
+    invites(&ann, "joe@c.test").await;
+    let unknown = json!({"email": "joe@c.test", "role": "nobody"});
+    for (body, status, code) in
+        [(ask("joe@c.test"), 409, "invitation_pending"), (unknown.clone(), 422, "role_unknown")]
+    {
+        for _ in 0..6 {
+            assert_eq!(told(&ann.post(PATH, body.clone()).await), (status, code.to_owned()));
+        }
+    }
+    // Nor what stands in one list again and again, or is asked for again under the same key.
+    let equal: Vec<_> = (0..8).map(|_| ask("jane@c.test")).chain([unknown]).collect();
+    for first in ["created", "created"] {
+        let again = |ask: reqwest::RequestBuilder| {
+            let ask = ask.header("idempotency-key", "list").header("content-type", "application/json");
+            ask.body(json!({ "invitations": equal }).to_string())
+        };
+        let answer = ann.send(Method::POST, &format!("{PATH}/bulk"), again).await;
+        let results = answer.json()["results"].as_array().unwrap().clone();
+        let statuses: Vec<_> = results.iter().map(|row| row["status"].as_str().unwrap()).collect();
+        assert_eq!((statuses[0], statuses[8]), (first, "invalid"), "{}", answer.body);
+        assert!(statuses[1..8].iter().all(|status| *status == "duplicate"), "{statuses:?}");
+    }
+    // One mail to each: four are left, and the fifth is one too many whoever tries.
+    for to in ["joe@c.test", "jane@c.test"] {
+        for number in 0..4 {
+            let made = bob.post(elsewhere, ask(&to.replace('@', &format!("+{number}@")))).await;
+            assert_eq!(made.status, 201, "{to} {number}: {}", made.body);
+        }
+        for _ in 0..2 {
+            assert_eq!(told(&bob.post(elsewhere, ask(to)).await), (429, "rate_limited".to_owned()));
+        }
+    }
+}

@@ -46,7 +46,7 @@ const OF_BODIES: [Code; 12] = [
     Code::OperatorRequired,
     Code::OwnerRequired,
     Code::DraftUnread,
-    Code::Busy,
+    Code::ChangedMeanwhile,
 ];
 
 pub(super) fn teller(desk: &Desk) -> Teller {
@@ -292,7 +292,7 @@ impl Operation for Delete {
     const METHOD: Method = Method::DELETE;
     const PATH: &'static str = "/connections/{connection_id}";
     const NAME: &'static str = "delete_connection";
-    const SUMMARY: &'static str = "Disables the connection and drops its draft; who came by it stays known.";
+    const SUMMARY: &'static str = "Disables the connection and throws its draft away; one that never was live stays a draft. Who came by it stays known.";
     const NEED: Need = WRITE;
     const AT: At = At::Thing(Thing::Connection);
     const STATUS: &'static [u16] = &[204];

@@ -4,11 +4,12 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::Held;
-use crate::manage::desk::Change;
+use crate::manage::desk::{Change, Wanted};
 use crate::manage::refused::{Code, Refused};
 use crate::model::connection::Connection;
 use crate::model::domain::DomainState;
 use crate::model::organization::{Enforcement, Organization};
+use crate::model::permission::Permission;
 use crate::model::policy::Switch;
 use crate::store::durable::{connections, domains, organizations};
 
@@ -19,7 +20,7 @@ pub struct Force {
     /// Also where members must come through the connection: they need not any more. For the operator: also where no owner
     /// could sign in any more.
     pub force: Option<bool>,
-    /// By which method they sign in instead; with `force`.
+    /// By which method they sign in instead; with `force`, and `policy:write`.
     #[schemars(
         with = "Option<String>",
         extend("enum" = ["log_in_with_google", "log_in_with_microsoft", "log_in_with_saml", "log_in_with_oidc"])
@@ -28,7 +29,7 @@ pub struct Force {
 }
 
 /// Refuses where members could not sign in any more. With `force` and another method that they can sign in by, they need
-/// not come through the organization's own connection any more.
+/// not come through the organization's own connection any more, if the caller may say so.
 pub(super) async fn released(change: &mut Change<'_, '_>, held: &Held, force: Force) -> Result<(), Refused> {
     let Some(of) = held.connection.organization_id else { return Ok(()) };
     let organization = change.organization(of).await?;
@@ -43,6 +44,8 @@ pub(super) async fn released(change: &mut Change<'_, '_>, held: &Held, force: Fo
         let detail = format!("nobody can sign in by {fallback} here");
         return Err(Refused::new(Code::EnforcementDepends, detail));
     }
+    // By whichever door: it is how everybody signs in.
+    Wanted::besides(Permission::PolicyWrite, of).of(&change.standing, change.keep.now)?;
     let mut after = organization.clone();
     after.policy.enforcement = Enforcement::Off;
     after.updated_at = change.keep.now;

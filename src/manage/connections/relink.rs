@@ -10,12 +10,12 @@ use http::Method;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::api::{FRESH, OWNERS, READ};
+use super::api::{OWNERS, READ};
 use super::{event, held};
 use crate::foundation::id::ConnectionId;
 use crate::join::notices;
 use crate::manage::api::route::{At, Json, NoBody, NoQuery, Operation, Thing};
-use crate::manage::authority::Need;
+use crate::manage::authority::{Need, OWNERS_FRESH};
 use crate::manage::desk::{Answer, Change, Desk};
 use crate::manage::opening::may_open;
 use crate::manage::refused::{Code, Refused};
@@ -116,7 +116,7 @@ impl Operation for Relink {
     const STATUS: &'static [u16] = &[200];
     const CODES: &'static [Code] =
         &[Code::InvalidValue, Code::ConnectionNotActive, Code::RelinkConflict, Code::PlanChanged];
-    const FRESH: Option<Duration> = FRESH;
+    const FRESH: Option<Duration> = Some(OWNERS_FRESH);
     type Query = NoQuery;
     type Body = Json<RelinkBody>;
     type Answer = Relinked;

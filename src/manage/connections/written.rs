@@ -7,14 +7,14 @@ use super::relied_on::{Force, released};
 use super::said::body::{ConnectionBody, Kind, Meta, Rest, Said, Scope};
 use super::said::checked::{Checked, checked};
 use super::switched::disable;
-use super::versions::{activate, is_depended_on, redraft, refuse_outdated, renamed};
+use super::versions::{activate, discard, is_depended_on, redraft, refuse_outdated, renamed};
 use super::view::{ConnectionView, tag};
 use super::{Held, held};
 use crate::manage::api::BASE;
 use crate::manage::desk::{Answer, Change, Desk};
 use crate::manage::refused::{Code, Refused};
 use crate::model::connection::Connection;
-use crate::store::durable::{connection_versions, connections, organizations};
+use crate::store::durable::{connections, organizations};
 
 /// Makes a new connection of what was sent; `only`: where there is no primary one yet.
 pub async fn made(desk: Desk, body: ConnectionBody, only: bool) -> Result<Answer<ConnectionView>, Refused> {
@@ -36,7 +36,7 @@ pub async fn made(desk: Desk, body: ConnectionBody, only: bool) -> Result<Answer
         if let Some(of) = of.filter(|_| only)
             && connections::primary_of(change.tx, of).await?.is_some()
         {
-            return Err(Refused::new(Code::Busy, "somebody else was faster: read it again"));
+            return Err(Refused::by(Code::ChangedMeanwhile));
         }
         let named = Named { slug: slug.clone(), display_name: display_name.clone() };
         let mut made = create(change, organization.as_ref(), named, (&checked, &keyring)).await?;
@@ -104,7 +104,7 @@ pub async fn changed(
         let before = held(change, base.connection.id).await?;
         change.matches(&tag(&before))?;
         if before.head() != base.head() {
-            return Err(Refused::new(Code::Busy, "somebody else was faster: read it again"));
+            return Err(Refused::by(Code::ChangedMeanwhile));
         }
         let mut after = match &checked {
             Some(checked) => redraft(change, before, display_name.clone(), (checked, &keyring)).await?,
@@ -170,8 +170,10 @@ async fn stays(desk: &Desk, connection: &Connection, meta: &Meta) -> Result<(), 
 pub async fn removed(change: &mut Change<'_, '_>, before: Held, force: Force) -> Result<Answer<()>, Refused> {
     change.matches(&tag(&before))?;
     released(change, &before, force).await?;
-    let id = before.connection.id;
-    disable(change, before, force.force == Some(true)).await?;
-    connection_versions::remove_draft(change.tx, id).await?;
+    let after = disable(change, before, force.force == Some(true)).await?;
+    // One that never was live is nothing but its draft, and who made that stays known.
+    if after.was_live() && after.draft.is_some() {
+        discard(change, &after).await?;
+    }
     Answer::new(204, &())
 }

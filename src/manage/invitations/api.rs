@@ -1,16 +1,14 @@
 //! `/organizations/{organization_id}/invitations`, and `/invitations` for whoever is invited.
 
-use std::time::Duration;
-
 use http::Method;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::body::{Invite, InviteMany, SendAgain, refuse_mail};
+use super::limits::{is_nothing, limit, limit_mails, not_mailed};
 use super::view::{Accepted, InvitationMade, InvitationShown, InvitationView, RowResult, RowResults, WhyNot};
 use super::{Wanted, inviter, refuse, renew, revoke, write};
 use crate::broker::Broker;
-use crate::foundation::email::Email;
 use crate::foundation::id::OrganizationId;
 use crate::foundation::secret::Digest;
 use crate::join::invited;
@@ -21,6 +19,7 @@ use crate::manage::authority::Need;
 use crate::manage::caller::Who;
 use crate::manage::desk::{Answer, Change, Desk};
 use crate::manage::refused::{Code, Refused};
+use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::model::invitation::{Invitation, Inviter, State};
 use crate::model::permission::Permission;
 use crate::store::durable::{invitations, organizations};
@@ -29,10 +28,6 @@ const READ: Need = Need::Permitted(Permission::InvitationsRead);
 const WRITE: Need = Need::Permitted(Permission::InvitationsWrite);
 /// To answer for what somebody is given when they accept it.
 const INVITE: Need = Need::OwnRight(Permission::InvitationsWrite);
-
-/// Invitations of one organization in a day (threats M19).
-const A_DAY: u64 = 200;
-const DAY: Duration = Duration::from_secs(24 * 3_600);
 
 /// Filters and the place in the list.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -109,25 +104,6 @@ const REFUSES: &[Code] = &[
     Code::InvalidValue,
 ];
 
-/// Counts invitations of an organization, however they are written.
-async fn limit(desk: &Desk, organization: OrganizationId, many: usize) -> Result<(), Refused> {
-    let what = format!("invitations {organization}");
-    for _ in 0..many {
-        desk.at_most(&what, (A_DAY, DAY), || format!("{A_DAY} invitations a day")).await?;
-    }
-    Ok(())
-}
-
-/// Mails of invitations that one mailbox is sent in an hour, whoever writes them (threats M19).
-const AN_HOUR: u64 = 5;
-const HOUR: Duration = Duration::from_secs(3_600);
-
-/// Counts the mails to a mailbox, under whichever of its names.
-async fn limit_mails(desk: &Desk, to: &Email) -> Result<(), Refused> {
-    let what = format!("mails {} {}", desk.project().id, to.mailbox());
-    desk.at_most(&what, (AN_HOUR, HOUR), || format!("{AN_HOUR} mails an hour to one mailbox")).await
-}
-
 /// Whether the house sends mails.
 fn mails(desk: &Desk) -> bool {
     desk.visitor.broker().post.is_some()
@@ -153,18 +129,23 @@ impl Operation for Create {
         let (organization, by) = (desk.organization()?.id, inviter(desk.caller.who)?);
         let wanted = body.0.checked(desk.caller.is_system(), mails(&desk))?;
         limit(&desk, organization, 1).await?;
-        if wanted.send {
-            limit_mails(&desk, &wanted.email).await?;
+        let mailed = wanted.send.then(|| wanted.email.clone());
+        if let Some(to) = &mailed {
+            limit_mails(&desk, to).await?;
         }
         let at = desk.visitor.broker().clone();
-        desk.change(async move |change| {
+        let work = async move |change: &mut Change<'_, '_>| {
             refuse(change, organization, &wanted).await?;
             let made = write(change, organization, by, &wanted).await?;
             let location = format!("{BASE}/organizations/{organization}/invitations/{}", made.invitation.id);
             let view = InvitationMade::of(&made, &at, &change.keep.project, change.keep.now);
             Ok(Answer::new(201, &view)?.location(location))
-        })
-        .await
+        };
+        let outcome = desk.change(work).await;
+        if let Some(to) = mailed.filter(|_| is_nothing(&outcome)) {
+            not_mailed(&desk, &to).await?;
+        }
+        outcome
     }
 }
 
@@ -199,27 +180,58 @@ impl Operation for Bulk {
             rows.push((email, wanted));
         }
         limit(&desk, organization, rows.len()).await?;
-        for (_, row) in &mut rows {
+        let mut mailed = Vec::new();
+        for place in 0..rows.len() {
+            let (earlier, rest) = rows.split_at_mut(place);
+            let Some((_, row)) = rest.first_mut() else { continue };
             let Some(wanted) = row.as_ref().ok().filter(|wanted| wanted.send) else { continue };
-            if let Err(refused) = limit_mails(&desk, &wanted.email).await {
-                *row = Err(WhyNot::of(refused)?);
+            // What stands there twice is sent once.
+            if is_among(earlier, wanted) {
+                continue;
+            }
+            let to = wanted.email.clone();
+            match limit_mails(&desk, &to).await {
+                Ok(()) => mailed.push((place, to)),
+                Err(refused) => *row = Err(WhyNot::of(refused)?),
             }
         }
         let at = desk.visitor.broker().clone();
-        desk.change(async move |change| {
+        let work = async move |change: &mut Change<'_, '_>| {
             let mut results = Vec::with_capacity(rows.len());
             for (place, (email, wanted)) in rows.iter().enumerate() {
                 let earlier = &rows[..place];
-                results.push(row(change, (organization, by), (email, wanted), earlier, &at).await?);
+                let result = row(change, (organization, by), (email, wanted), earlier, &at).await?;
+                if let Some(code) = result.code {
+                    // As of a single one.
+                    let event = change.keep.event("api.refused", organization).reason(code);
+                    let event = AuditEvent { outcome: Outcome::Refused, ..event };
+                    change.record(&event.with("operation", Self::NAME).with("row", place)).await?;
+                }
+                results.push(result);
             }
             Answer::new(200, &RowResults { results })
-        })
-        .await
+        };
+        let outcome = desk.change(work).await;
+        let is_nothing = is_nothing(&outcome);
+        let is_written = |place: usize| {
+            let answer = outcome.as_ref().ok();
+            answer.is_none_or(|answer| answer.reply.body["results"][place]["status"] == "created")
+        };
+        for (place, to) in &mailed {
+            if is_nothing || !is_written(*place) {
+                not_mailed(&desk, to).await?;
+            }
+        }
+        outcome
     }
 }
 
 /// An address as it was written, and what is wanted for it, or why it cannot be.
 type Row = (String, Result<Wanted, WhyNot>);
+
+fn is_among(rows: &[Row], wanted: &Wanted) -> bool {
+    rows.iter().any(|(_, other)| other.as_ref().is_ok_and(|other| other.email == wanted.email))
+}
 
 /// Writes one row, unless something speaks against it: that is told, and the others go on.
 async fn row(
@@ -235,8 +247,7 @@ async fn row(
         Err(why) if why.code == Code::RateLimited => return refused("limited", Some(why)),
         Err(why) => return refused("invalid", Some(why)),
     };
-    let same = |(_, other): &Row| other.as_ref().is_ok_and(|other| other.email == wanted.email);
-    if earlier.iter().any(same) {
+    if is_among(earlier, wanted) {
         return refused("duplicate", None);
     }
     match refuse(change, organization, wanted).await {
@@ -290,15 +301,21 @@ impl Operation for Renew {
         let send = body.0.send;
         refuse_mail(send, mails(&desk))?;
         limit(&desk, organization, 1).await?;
-        if send && let Some(found) = invitations::by_id(&mut desk.db(), organization, id).await? {
-            limit_mails(&desk, &found.email).await?;
+        let found = invitations::by_id(&mut desk.db(), organization, id).await?;
+        let mailed = found.filter(|_| send).map(|found| found.email);
+        if let Some(to) = &mailed {
+            limit_mails(&desk, to).await?;
         }
         let at = desk.visitor.broker().clone();
-        desk.change(async move |change| {
+        let work = async move |change: &mut Change<'_, '_>| {
             let made = renew(change, organization, id, (by, send)).await?;
             Answer::new(200, &InvitationMade::of(&made, &at, &change.keep.project, change.keep.now))
-        })
-        .await
+        };
+        let outcome = desk.change(work).await;
+        if let Some(to) = mailed.filter(|_| is_nothing(&outcome)) {
+            not_mailed(&desk, &to).await?;
+        }
+        outcome
     }
 }
 

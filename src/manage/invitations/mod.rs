@@ -2,6 +2,7 @@
 
 pub mod api;
 mod body;
+mod limits;
 mod view;
 
 use std::time::Duration;

@@ -18,6 +18,7 @@ use crate::manage::api::route::{At, Json, MergePatch, NoBody, NoQuery, Operation
 use crate::manage::authority::{Need, Standing};
 use crate::manage::caller::Who;
 use crate::manage::desk::{Answer, Change, Desk};
+use crate::manage::last_way::Sure;
 use crate::manage::refused::{Code, Refused};
 use crate::model::organization::{Organization, Status};
 use crate::model::permission::Permission;
@@ -242,21 +243,23 @@ impl Operation for Replace {
         Code::UriInvalid,
         Code::OperatorRequired,
         Code::OrganizationExists,
+        Code::PolicyLocksOut,
     ];
     const ETAG: bool = true;
-    type Query = NoQuery;
+    type Query = Sure;
     type Body = Json<ReplaceOrganization>;
     type Answer = OrganizationView;
 
-    async fn run(desk: Desk, _: NoQuery, body: Self::Body) -> Result<Answer<Self::Answer>, Refused> {
+    async fn run(desk: Desk, query: Sure, body: Self::Body) -> Result<Answer<Self::Answer>, Refused> {
         let wanted = body.0.checked()?;
         refuse_functions(&desk, &wanted)?;
+        let said = (wanted, query.insists(&desk)?);
         let sees = Sees::of(&desk);
         let Some(organization) = &desk.organization else {
             let id: OrganizationId = desk.params.id("organization_id")?;
-            return desk.change_alone(async move |change| upsert(change, id, &wanted, sees).await).await;
+            return desk.change_alone(async move |change| upsert(change, id, &said, sees).await).await;
         };
-        rewritten(&desk, organization.id, wanted, sees).await
+        rewritten(&desk, organization.id, said, sees).await
     }
 }
 
@@ -264,14 +267,14 @@ impl Operation for Replace {
 async fn upsert(
     change: &mut Change<'_, '_>,
     id: OrganizationId,
-    wanted: &Wanted,
+    said: &(Wanted, bool),
     sees: Sees,
 ) -> Result<Answer<OrganizationView>, Refused> {
     if organizations::by_id(change.tx, change.keep.project.id, id).await?.is_some() {
-        return changed(change, id, wanted, sees).await;
+        return changed(change, id, said, sees).await;
     }
     change.matches_nothing()?;
-    let made = make(change, id, wanted).await?;
+    let made = make(change, id, &said.0).await?;
     // Only the operator makes one like this, and sees all of it; it has no members.
     let view = OrganizationView::of(&made, false, true);
     created(&made, view)
@@ -305,18 +308,18 @@ impl Operation for Patch {
         let wanted = body.0.checked()?;
         refuse_functions(&desk, &wanted)?;
         let (id, sees) = (desk.organization()?.id, Sees::of(&desk));
-        rewritten(&desk, id, wanted, sees).await
+        rewritten(&desk, id, (wanted, false), sees).await
     }
 }
 
 async fn rewritten(
     desk: &Desk,
     id: OrganizationId,
-    wanted: Wanted,
+    said: (Wanted, bool),
     sees: Sees,
 ) -> Result<Answer<OrganizationView>, Refused> {
-    let gives_slug = wanted.slug.is_some();
-    let work = async move |change: &mut Change<'_, '_>| changed(change, id, &wanted, sees).await;
+    let gives_slug = said.0.slug.is_some();
+    let work = async move |change: &mut Change<'_, '_>| changed(change, id, &said, sees).await;
     if gives_slug { desk.change_alone(work).await } else { desk.change(work).await }
 }
 
@@ -342,15 +345,16 @@ fn refuse_functions(desk: &Desk, wanted: &Wanted) -> Result<(), Refused> {
     Ok(())
 }
 
+/// `forced`: the operator's word, whoever of others is locked out.
 async fn changed(
     change: &mut Change<'_, '_>,
     id: OrganizationId,
-    wanted: &Wanted,
+    (wanted, forced): &(Wanted, bool),
     sees: Sees,
 ) -> Result<Answer<OrganizationView>, Refused> {
     let before = change.organization(id).await?;
     change.matches(&view::tag(&before))?;
-    let after = rewrite(change, &before, wanted).await?;
+    let after = rewrite(change, &before, wanted, *forced).await?;
     let has_owner = memberships::has_owner(change.tx, id).await?;
     Ok(Answer::new(200, &OrganizationView::of(&after, has_owner, sees.0))?.etag(view::tag(&after)))
 }

@@ -9,6 +9,7 @@ use super::view;
 use crate::foundation::id::OrganizationId;
 use crate::join::{notices, sign_out};
 use crate::manage::desk::Change;
+use crate::manage::last_way::Guests;
 use crate::manage::publishers;
 use crate::manage::refused::{Code, Refused};
 use crate::model::domain::DomainState;
@@ -19,14 +20,17 @@ use crate::store::durable::{
     api_keys, applications, connections, delegations, domains, invitations, organizations, transfers,
 };
 
-/// Deactivates or reactivates it, if that is wanted and not so already. The organization is locked.
+/// Deactivates or reactivates it, if that is wanted and not so already. The organization is locked. `forced`: also where
+/// owners of others, who come by its connections, could not sign in any more.
 pub(super) async fn wanted(
     change: &mut Change<'_, '_>,
     before: Organization,
     off: Option<bool>,
+    forced: bool,
 ) -> Result<Organization, Refused> {
     let Some(off) = off.filter(|off| *off == before.deactivated_at.is_none()) else { return Ok(before) };
     let now = change.keep.now;
+    let guests = if off { Guests::of(change, before.id).await? } else { Guests::default() };
     let (after, action) = if off {
         (before.deactivated(now), "organization.deactivated")
     } else {
@@ -38,17 +42,20 @@ pub(super) async fn wanted(
     }
     told(change, action, &after, (!off, off)).await?;
     publishers::settle(change, after.id).await?;
+    guests.stay(change, forced).await?;
     Ok(after)
 }
 
 /// Deletes it for as long as `grace` lasts. Its domains are free for others at once; what is not bound to its epoch is
-/// switched off by hand.
+/// switched off by hand. `forced`: as for [`wanted`].
 pub(super) async fn delete(
     change: &mut Change<'_, '_>,
     before: Organization,
     grace: Duration,
+    forced: bool,
 ) -> Result<Organization, Refused> {
     let (id, now) = (before.id, change.keep.now);
+    let guests = Guests::of(change, id).await?;
     let after = before.deleted(now, grace);
     organizations::update(change.tx, &after).await?;
     tell_owners(change, &after).await?;
@@ -74,6 +81,7 @@ pub(super) async fn delete(
         .with("invitations", invitations);
     change.record(&event).await?;
     publishers::settle(change, id).await?;
+    guests.stay(change, forced).await?;
     Ok(after)
 }
 

@@ -73,17 +73,19 @@ pub async fn make(
     wanted: &Wanted,
 ) -> Result<Organization, Refused> {
     let made = create(change, Some(id), None, wanted).await?;
-    lifecycle::wanted(change, made, wanted.deactivate).await
+    lifecycle::wanted(change, made, wanted.deactivate, false).await
 }
 
-/// All that is said of one that there is, and that is locked; in a change that is alone if a slug is wanted.
+/// All that is said of one that there is, and that is locked; in a change that is alone if a slug is wanted. `forced`: also
+/// where owners of others could not sign in any more.
 pub async fn rewrite(
     change: &mut Change<'_, '_>,
     before: &Organization,
     wanted: &Wanted,
+    forced: bool,
 ) -> Result<Organization, Refused> {
     let after = update(change, before, wanted).await?;
-    lifecycle::wanted(change, after, wanted.deactivate).await
+    lifecycle::wanted(change, after, wanted.deactivate, forced).await
 }
 
 /// Makes an organization, in a change that is alone. Without an id it is given one; without a name the id is the name,

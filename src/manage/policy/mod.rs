@@ -6,13 +6,14 @@ mod body;
 mod gate;
 mod view;
 
-use super::desk::Change;
+use super::desk::{self, Change};
 use super::last_way::{LastWay, all_stay};
 use super::refused::{Code, Refused};
 use crate::audit;
 use crate::foundation::id::OrganizationId;
 use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::model::organization::{DelegationAcceptance, Enforcement, Organization, Policy};
+use crate::model::permission::Permission;
 use crate::model::policy::{MemberList, Switch, Switches};
 use crate::model::project::{Organizations, Project, ProjectSettings};
 use crate::model::readiness::Missing;
@@ -99,6 +100,11 @@ pub async fn change(
     let project = projects::by_id(change.tx, change.keep.project.id).await?.ok_or_else(Refused::hidden)?;
     refuse_impossible(&policy, &project.settings.switches)?;
     refuse_unknown(change, before.id, wanted).await?;
+    if policy.delegations != before.policy.delegations {
+        // Whose people act for the organization is said by who may make delegations.
+        let besides = desk::Wanted::besides(Permission::DelegationsWrite, before.id);
+        besides.of(&change.standing, change.keep.now)?;
+    }
     let enforces =
         policy.enforcement == Enforcement::Required && before.policy.enforcement == Enforcement::Off;
     let missing = match enforces {

@@ -145,19 +145,21 @@ impl Operation for MyPermissions {
             (Standing::Within { granted, masked, .. }, Who::Key(id)) => {
                 reasons::of_key(granted, masked, &id.to_string())
             }
-            (Standing::Within { granted, masked, .. }, _) => {
+            (Standing::Within { granted, masked, is_delegate, .. }, _) => {
+                let left = reasons::Left { granted, masked, is_delegate: *is_delegate };
                 let holder = holder(&desk).await?;
                 let held = (&holder.roles[..], &holder.by_rule[..]);
                 match organization {
                     Some(id) => {
                         let custom = roles::permissions(&mut desk.db(), project, id).await?;
-                        reasons::of_roles(held, &custom, (granted, masked))
+                        reasons::of_roles(held, &custom, left)
                     }
                     // Nothing cuts what is of the project.
                     None => {
                         let own = user_roles::of(&mut desk.db(), holder.user).await?;
                         let all: BTreeSet<_> = own.values().flatten().cloned().collect();
-                        reasons::of_roles(held, &own, (&all, &all))
+                        let left = reasons::Left { granted: &all, masked: &all, ..left };
+                        reasons::of_roles(held, &own, left)
                     }
                 }
             }
@@ -236,13 +238,8 @@ impl Operation for Switch {
     const NEED: Need = Need::Person;
     const AT: At = At::Project;
     const STATUS: &'static [u16] = &[200];
-    const CODES: &'static [Code] = &[
-        Code::ConsentRequired,
-        Code::MfaRequired,
-        Code::NotAMember,
-        Code::ReauthenticationRequired,
-        Code::SsoRequired,
-    ];
+    const CODES: &'static [Code] =
+        &[Code::MfaRequired, Code::NotAMember, Code::ReauthenticationRequired, Code::SsoRequired];
     type Query = NoQuery;
     type Body = Json<SwitchTo>;
     type Answer = SwitchedView;

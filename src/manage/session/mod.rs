@@ -136,8 +136,10 @@ async fn switch(
         Fault::Store(error) => Refused::from(error),
         other => Refused::from(other),
     })?;
-    let (acts, issued) =
-        outcome.map_err(|Barred { why, login_url }| refused(why).with_login_url(login_url))?;
+    let (acts, issued) = outcome.map_err(|Barred { why, login_url }| {
+        let login_url = login_url.filter(|_| why != NotActing::ConsentRequired);
+        refused(why).with_login_url(login_url)
+    })?;
     // Which organization is current is the whole browser's, and no application's of others to say (threats C22).
     if !matches!(change.standing, Standing::Within { is_by_consent: true, .. }) {
         switched(change, acting.session, &acts.organization).await?;
@@ -161,11 +163,11 @@ pub async fn switched(
 /// Why somebody does not act for an organization, as a caller is told.
 pub fn refused(why: NotActing) -> Refused {
     let code = match why {
-        NotActing::NotAMember => Code::NotAMember,
+        // For whom else they may act is nothing that they have allowed it to be told.
+        NotActing::NotAMember | NotActing::ConsentRequired => Code::NotAMember,
         NotActing::SsoRequired => Code::SsoRequired,
         NotActing::MfaRequired => Code::MfaRequired,
         NotActing::TooOld => Code::ReauthenticationRequired,
-        NotActing::ConsentRequired => Code::ConsentRequired,
     };
     Refused::new(code, code.title())
 }

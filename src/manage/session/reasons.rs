@@ -7,11 +7,21 @@ use crate::manage::authority::{Need, Standing, Target, Verdict, judge};
 use crate::model::permission::Permission;
 use crate::model::role;
 
+/// What is left of somebody's permissions.
+#[derive(Clone, Copy)]
+pub struct Left<'l> {
+    /// By a delegation, or by the consent to an application.
+    pub granted: &'l BTreeSet<String>,
+    /// Of that, by the functional roles.
+    pub masked: &'l BTreeSet<String>,
+    pub is_delegate: bool,
+}
+
 /// By their roles, of which rules give some; `custom`: what the organization's further ones mean.
 pub fn of_roles(
     (roles, by_rule): (&[String], &[String]),
     custom: &BTreeMap<String, Vec<String>>,
-    left: (&BTreeSet<String>, &BTreeSet<String>),
+    left: Left<'_>,
 ) -> Vec<PermissionView> {
     let mut why: BTreeMap<String, Vec<Reason>> = BTreeMap::new();
     for name in roles {
@@ -35,7 +45,7 @@ pub fn of_roles(
 pub fn of_key(granted: &BTreeSet<String>, masked: &BTreeSet<String>, key: &str) -> Vec<PermissionView> {
     let reason =
         |permission: &String| (permission.clone(), vec![Reason { layer: "key", name: key.to_owned() }]);
-    shown(granted.iter().map(reason).collect(), (granted, masked))
+    shown(granted.iter().map(reason).collect(), Left { granted, masked, is_delegate: false })
 }
 
 /// By what an operator is in the project.
@@ -53,18 +63,15 @@ pub fn of_operator(standing: &Standing, role: &str) -> Vec<PermissionView> {
     .collect()
 }
 
-/// `granted` is what a delegation, or the consent to an application, leaves, `masked` what the functional roles leave
-/// of that.
-fn shown(
-    why: BTreeMap<String, Vec<Reason>>,
-    (granted, masked): (&BTreeSet<String>, &BTreeSet<String>),
-) -> Vec<PermissionView> {
+fn shown(why: BTreeMap<String, Vec<Reason>>, left: Left<'_>) -> Vec<PermissionView> {
     let view = |(permission, reasons): (String, Vec<Reason>)| {
-        let effective = masked.contains(&permission);
-        let masked_by = match granted.contains(&permission) {
+        let effective = left.masked.contains(&permission);
+        let masked_by = match left.granted.contains(&permission) {
             _ if effective => None,
             true => Some("functional_roles"),
-            false => Some("delegation"),
+            // Whoever acts for others has it by no application either.
+            false if left.is_delegate => Some("delegation"),
+            false => Some("consent"),
         };
         PermissionView { permission, effective, masked_by, reasons }
     };

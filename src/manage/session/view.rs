@@ -120,8 +120,8 @@ pub struct PermissionView {
     pub permission: String,
     /// Whether it is theirs to use now.
     pub effective: bool,
-    /// What takes it away, if it is not.
-    #[schemars(extend("enum" = ["functional_roles", "delegation", null]))]
+    /// What takes it away, if it is not: of `consent`, that people had to allow the application that acts for them.
+    #[schemars(extend("enum" = ["functional_roles", "delegation", "consent", null]))]
     pub masked_by: Option<&'static str>,
     pub reasons: Vec<Reason>,
 }

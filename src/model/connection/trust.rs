@@ -2,7 +2,7 @@
 //! (threats C02).
 
 use super::{
-    IdpInitiated, NameIdFormat, OidcSettings, RequestSettings, SamlSettings, Settings, Upstream,
+    IdpInitiated, Jit, NameIdFormat, OidcSettings, RequestSettings, SamlSettings, Settings, Upstream,
     WantedSignature, Wants,
 };
 
@@ -25,6 +25,16 @@ impl Settings {
     /// The secret by which we prove who we are is none of the settings, and leads to no other provider.
     pub fn believes_like(&self, other: &Self) -> bool {
         believed(&self.upstream) == believed(&other.upstream)
+    }
+
+    /// Whether nobody answers for anything by making these live in the place of what is `live`: nobody else's word is
+    /// believed by them, none with less, and they let in nobody who was not let in, nor as more.
+    pub fn opens_no_more_than(&self, live: &Self) -> bool {
+        let joins = |one: &Self| one.jit == Jit::CreateAndJoin;
+        self.may_return(live) == Return::Harmless
+            && (joins(live) || !joins(self))
+            && self.default_roles.iter().all(|role| live.default_roles.contains(role))
+            && self.assign_organizations.iter().all(|place| live.assign_organizations.contains(place))
     }
 
     /// What it takes for these to take the place of what is `live`.

@@ -32,6 +32,8 @@ pub struct WayIn {
     pub renamed: bool,
     /// Whether a session of theirs by it was proved by more than one factor.
     pub multi_factor: bool,
+    /// Whether whose connection it is may be acted for: nobody comes by that of one that is deactivated.
+    pub host_is_active: bool,
 }
 
 impl WayIn {
@@ -45,11 +47,20 @@ impl WayIn {
         !self.renamed && self.connection.settings.upstream.names_by(&self.naming)
     }
 
+    /// Whether it leads anywhere, as far as that is for those to say whose connection it is. To be deactivated oneself shuts
+    /// out nobody who could come back when that is over.
+    pub fn is_live(&self) -> bool {
+        self.connection.is_active() && (self.host_is_active || self.is_own())
+    }
+
+    fn is_own(&self) -> bool {
+        self.connection.organization_id == Some(self.organization.id)
+    }
+
     /// Whether switches, pins and enforcement leave it open.
     pub fn is_open(&self, project: &Switches) -> bool {
         let policy = &self.organization.policy;
-        let own = self.connection.organization_id == Some(self.organization.id);
-        (own || policy.enforcement == Enforcement::Off)
+        (self.is_own() || policy.enforcement == Enforcement::Off)
             && policy.lets_in_by(project, &self.connection, &self.facts)
     }
 
@@ -83,13 +94,15 @@ macro_rules! select {
                     i.id, i.email, i.issuer, i.naming,
                     o.id, o.project_id, o.slug, o.display_name, o.description, o.logo_uri, o.functional_roles, o.policy,
                     o.created_at, o.updated_at, o.deactivated_at, o.deleted_at, o.kind, o.purge_at, o.epoch,
-                    CASE WHEN i.renamed_at IS NULL THEN 0 ELSE 1 END
+                    CASE WHEN i.renamed_at IS NULL THEN 0 ELSE 1 END,
+                    CASE WHEN p.deactivated_at IS NULL AND p.deleted_at IS NULL THEN 1 ELSE 0 END
              FROM membership_roles r
              JOIN memberships m ON m.id = r.membership_id AND m.status = 'active'
              JOIN organizations o ON o.id = r.organization_id AND o.project_id = $1 AND o.deleted_at IS NULL
              JOIN users u ON u.id = m.user_id AND u.disabled_at IS NULL
              JOIN identities i ON i.user_id = m.user_id
              JOIN connections c ON c.id = i.connection_id
+             LEFT JOIN organizations p ON p.id = c.organization_id
              WHERE r.role = 'owner'",
             $rest
         )
@@ -144,6 +157,7 @@ pub async fn of_owners(db: &mut impl Read, project: ProjectId, of: Of) -> Result
             naming: json(row, 17)?,
             organization: organizations::organization(row, 18)?,
             renamed: row.get::<i64>(33)? == 1,
+            host_is_active: row.get::<i64>(34)? == 1,
         })
     };
     rows.iter().map(way).collect()

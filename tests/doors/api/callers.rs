@@ -398,6 +398,15 @@ async fn c22_an_application_that_people_had_to_allow_acts_for_them_where_they_ac
             .await;
         let session = con.get("/session").await;
         assert_eq!((session.status.as_u16(), &session.json()["current_organization"]), (200, &Value::Null));
+        // Nor by asking for one after the other.
+        for other in ["org-b", "org-c", "nowhere"] {
+            let before = house.before().await;
+            let answer = con.post("/organizations/switch", json!({"organization_id": other})).await;
+            let told = answer.json();
+            assert_eq!((answer.status.as_u16(), &told["code"]), (403, &json!("not_a_member")), "{other}");
+            assert_eq!(told["login_url"], Value::Null, "{other}");
+            house.refused(&before, "not_a_member").await;
+        }
         // The rest asks no database.
         if matches!(engine, Engine::Postgres) {
             continue;

@@ -145,6 +145,21 @@ async fn s1_r21_m19_of_many_rows_each_has_its_own_result() {
             ]
         );
         assert!(results.iter().all(|row| row["token"].is_string() == (row["status"] == "created")));
+        // Each refusal leaves its trace, as that of a single one does.
+        let trail = house.audit().await;
+        let refused = trail.iter().filter(|event| event.action == "api.refused");
+        let mut traces: Vec<_> = refused.map(|event| json!([event.detail["row"], event.reason])).collect();
+        traces.sort_by_key(|trace| trace[0].as_u64());
+        assert_eq!(
+            json!(traces),
+            json!([
+                [2, "already_member"],
+                [3, "invitation_pending"],
+                [4, "invalid_value"],
+                [5, "role_ceiling"],
+                [6, "role_unknown"],
+            ])
+        );
         // Which cell is wrong is told as of a single one.
         for (place, lonely) in [(4, ask("nonsense", "member")), (6, ask("three@c.test", "Owner"))] {
             let single = admin.post(PATH, lonely).await.json();

@@ -410,3 +410,28 @@ async fn s3_29_keys_that_are_switched_off_are_told_so_and_kept() {
     operator.patch(POLICY, json!({"api_keys_enabled": true})).await;
     assert_eq!(key.get("/organizations").await.status, 200);
 }
+
+#[tokio::test]
+async fn h05_which_delegations_count_is_said_by_who_may_make_them() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        let path = "/organizations/org-b/policy";
+        let writer = Api::key(&house, "org-b", &["policy:read", "policy:write"]).await;
+        let both = Api::key(&house, "org-b", &["policy:read", "policy:write", "delegations:write"]).await;
+        for (said, other) in [("approved", "none"), ("none", "approved")] {
+            assert_eq!(writer.get(path).await.json()["delegations"], json!(said));
+            for method in [Method::PATCH, Method::PUT] {
+                let before = house.before().await;
+                let body = json!({"delegations": other, "max_age": 3600});
+                let refused = writer.write(method, path, body).await;
+                assert_eq!(told(&refused), (403, "permission_missing".into()));
+                house.refused(&before, "permission_missing").await;
+            }
+            // What is so already is nobody's word.
+            let same = writer.patch(path, json!({"delegations": said, "device_sign_in": false})).await;
+            assert_eq!(same.status, 200, "{}", same.body);
+            let changed = both.patch(path, json!({"delegations": other})).await;
+            assert_eq!(changed.json()["delegations"], json!(other), "{}", changed.body);
+        }
+    }
+}

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::house::answers::told;
-use crate::house::api::{Api, access_token};
+use crate::house::api::{Api, THIRD, access_token};
 use crate::house::application::{Application, Person};
 use crate::house::broker::{Engine, House, Plan};
 use crate::house::visitor::Answer;
@@ -440,5 +440,26 @@ async fn s1_w6_where_nobody_acts_for_any_organization_none_is_listed_as_ones_own
         let back = operator.patch("/project/policy", json!({"organizations": "optional"})).await;
         assert_eq!(back.status, 200, "{}", back.body);
         assert_eq!(nobody.get("/me/organizations").await.json()["items"].as_array().unwrap().len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn s0_27_c22_it_is_told_by_what_leave_somebody_may_less_than_their_roles_say() {
+    for engine in ENGINES {
+        let house = Plan::on(engine).and(THIRD).build().await;
+        let third = Api::by_consent(&house, "ann@a.test", "org-a").await;
+        let con = Api::person(&house, "con@a.test", "org-b").await;
+        house.execute("UPDATE delegations SET settings = replace(settings, '\"member\"', '\"admin\"')").await;
+        for (api, why) in [(&third, "consent"), (&con, "delegation")] {
+            let all = api.get("/me/permissions").await.json()["permissions"].clone();
+            let of = |name: &str| {
+                let found = all.as_array().unwrap().iter().find(|one| one["permission"] == json!(name));
+                found.map(|found| (found["effective"].clone(), found["masked_by"].clone()))
+            };
+            for name in ["api_keys:write", "applications:write", "delegations:write", "roles:write"] {
+                assert_eq!(of(name), Some((json!(false), json!(why))), "{name}");
+            }
+            assert_eq!(of("members:read"), Some((json!(true), Value::Null)));
+        }
     }
 }

@@ -41,23 +41,28 @@ pub async fn refuse_foreign_trust(
     may_open(change, of, &opened, &detail(connection.id)).await
 }
 
-/// Nobody is talked into answering for what somebody else has put there since they looked (threats C02): where a provider
-/// would be believed otherwise by a draft of others, whoever goes on with it names what they have read, by its ETag, or by
-/// its version where it goes live. The operator's tools state what they mean.
+/// Nobody is talked into answering for what somebody else has put there since they looked (threats C02): where more would be
+/// believed or let in by a draft of others than is now, whoever goes on with it names what they have read, by its ETag, or
+/// by its version where it goes live. The operator's tools state what they mean.
 pub fn refuse_unread(change: &Change<'_, '_>, before: &Held) -> Result<(), Refused> {
-    let Some(draft) = &before.draft else { return Ok(()) };
+    // Of what never was live and has no author, nobody knows whose it is.
+    let Some(number) = before.draft_number() else { return Ok(()) };
     let connection = &before.connection;
-    let is_harmless = connection.is_active() && connection.settings.believes_like(&draft.settings);
+    let (drafted, secret) = before.head();
+    let is_harmless = connection.is_active()
+        && connection.secret.as_ref() == secret
+        && drafted.opens_no_more_than(&connection.settings);
     // What an application has written by somebody's leave stands under their name, and is not their word.
-    let is_own = draft.created_by == change.keep.actor.to_string() && draft.by_leave == change.leave();
+    let is_own = before.draft.as_ref().is_some_and(|draft| {
+        draft.created_by == change.keep.actor.to_string() && draft.by_leave == change.leave()
+    });
     let is_within = matches!(change.standing, Standing::Within { .. });
     if !is_within || is_harmless || is_own || change.names_what_it_read() {
         return Ok(());
     }
     let detail = format!(
-        "version {} is a draft that you have not made, by which the provider is believed otherwise: read it, and send its \
-         ETag as If-Match, or activate it by its version",
-        draft.number
+        "version {number} is a draft that you have not made, by which more is believed, or more are let in: read it, and \
+         send its ETag as If-Match, or activate it by its version"
     );
     Err(Refused::new(Code::DraftUnread, detail))
 }

@@ -12,8 +12,8 @@ use serde_json::json;
 use crate::foundation::id::ConnectionId;
 use crate::join::notices;
 use crate::manage::api::route::{At, Json, NoBody, NoQuery, Operation, Thing};
-use crate::manage::authority::Need;
-use crate::manage::connections::api::{FRESH, OWNERS, READ};
+use crate::manage::authority::{Need, OWNERS_FRESH};
+use crate::manage::connections::api::{OWNERS, READ};
 use crate::manage::connections::doors::Doors;
 use crate::manage::connections::{event, held};
 use crate::manage::desk::{Answer, Change, Desk};
@@ -203,7 +203,7 @@ impl Operation for Relink {
         Code::PolicyLocksOut,
         Code::RelinkConflict,
     ];
-    const FRESH: Option<Duration> = FRESH;
+    const FRESH: Option<Duration> = Some(OWNERS_FRESH);
     type Query = Sure;
     type Body = Json<RelinkNamesBody>;
     type Answer = NamesRelinked;

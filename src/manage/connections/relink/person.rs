@@ -11,8 +11,8 @@ use super::names::NamesBody;
 use crate::foundation::id::{ConnectionId, IdentityId, UserId};
 use crate::join::notices;
 use crate::manage::api::route::{At, Json, NoBody, NoQuery, Operation, Thing};
-use crate::manage::authority::Need;
-use crate::manage::connections::api::{FRESH, OWNERS, READ};
+use crate::manage::authority::{Need, OWNERS_FRESH};
+use crate::manage::connections::api::{OWNERS, READ};
 use crate::manage::connections::doors::Doors;
 use crate::manage::connections::{event, held};
 use crate::manage::desk::{Answer, Change, Desk};
@@ -123,7 +123,7 @@ impl Operation for Relink {
     const STATUS: &'static [u16] = &[200];
     const CODES: &'static [Code] =
         &[Code::InvalidValue, Code::OperatorRequired, Code::PolicyLocksOut, Code::RelinkConflict];
-    const FRESH: Option<Duration> = FRESH;
+    const FRESH: Option<Duration> = Some(OWNERS_FRESH);
     type Query = Sure;
     type Body = Json<RelinkPersonBody>;
     type Answer = PersonName;

@@ -119,7 +119,7 @@ pub struct Activate;
 #[serde(deny_unknown_fields)]
 pub struct ActivateBody {
     /// The draft's number, for who wants no other. A draft of somebody else's, or of an application that somebody has allowed,
-    /// by which the provider is believed otherwise is named by it, or by `If-Match`; the operator, and of any other draft
+    /// by which more is believed, or more are let in, is named by it, or by `If-Match`; the operator, and of any other draft
     /// everybody, may leave both out. One that undoes what was changed since it was begun goes live by `If-Match` alone,
     /// whoever makes it so (`draft_outdated`).
     pub version: Option<i64>,

@@ -116,7 +116,8 @@ impl<'p> Plan<'p, '_> {
             None => room::make(&mut change, place.id, &part.wanted).await,
             Some(_) => match change.organization(place.id).await {
                 Ok(before) => {
-                    let outcome = room::rewrite(&mut change, &before, &part.wanted).await;
+                    // Whoever is locked out is told of when all of the file is written.
+                    let outcome = room::rewrite(&mut change, &before, &part.wanted, true).await;
                     place.before = Some(before);
                     outcome
                 }

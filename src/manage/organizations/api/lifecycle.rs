@@ -9,6 +9,7 @@ use serde::Deserialize;
 use crate::manage::api::route::{At, NoBody, NoQuery, Operation};
 use crate::manage::authority::{Need, OWNERS_FRESH};
 use crate::manage::desk::{Answer, Change, Desk};
+use crate::manage::last_way::Sure;
 use crate::manage::organizations::{OrganizationView, lifecycle, view};
 use crate::manage::refused::{Code, Refused};
 use crate::model::organization::Organization;
@@ -27,14 +28,15 @@ impl Operation for Deactivate {
     const NEED: Need = Need::Operator(Permission::OrganizationWrite);
     const AT: At = At::Organization;
     const STATUS: &'static [u16] = &[200];
-    const CODES: &'static [Code] = &[Code::PreconditionFailed];
+    const CODES: &'static [Code] = &[Code::PolicyLocksOut, Code::PreconditionFailed];
     const ETAG: bool = true;
-    type Query = NoQuery;
+    type Query = Sure;
     type Body = NoBody;
     type Answer = OrganizationView;
 
-    async fn run(desk: Desk, _: NoQuery, _: NoBody) -> Result<Answer<Self::Answer>, Refused> {
-        turned(&desk, true).await
+    async fn run(desk: Desk, query: Sure, _: NoBody) -> Result<Answer<Self::Answer>, Refused> {
+        let forced = query.insists(&desk)?;
+        turned(&desk, (true, forced)).await
     }
 }
 
@@ -56,16 +58,16 @@ impl Operation for Reactivate {
     type Answer = OrganizationView;
 
     async fn run(desk: Desk, _: NoQuery, _: NoBody) -> Result<Answer<Self::Answer>, Refused> {
-        turned(&desk, false).await
+        turned(&desk, (false, false)).await
     }
 }
 
-async fn turned(desk: &Desk, off: bool) -> Result<Answer<OrganizationView>, Refused> {
+async fn turned(desk: &Desk, (off, forced): (bool, bool)) -> Result<Answer<OrganizationView>, Refused> {
     let id = desk.organization()?.id;
     desk.change(async move |change| {
         let before = change.organization(id).await?;
         change.matches(&view::tag(&before))?;
-        let after = lifecycle::wanted(change, before, Some(off)).await?;
+        let after = lifecycle::wanted(change, before, Some(off), forced).await?;
         answered(change, 200, &after).await
     })
     .await
@@ -91,6 +93,8 @@ pub struct Delete;
 pub struct DeleteQuery {
     /// The organization's slug.
     pub confirm: Option<String>,
+    /// For the operator: also where owners of other organizations could not sign in any more.
+    pub force: Option<bool>,
 }
 
 impl Operation for Delete {
@@ -102,7 +106,8 @@ impl Operation for Delete {
     const NEED: Need = Need::Permitted(Permission::OrganizationDelete);
     const AT: At = At::Organization;
     const STATUS: &'static [u16] = &[202];
-    const CODES: &'static [Code] = &[Code::ConfirmationRequired, Code::PreconditionFailed];
+    const CODES: &'static [Code] =
+        &[Code::ConfirmationRequired, Code::OperatorRequired, Code::PolicyLocksOut, Code::PreconditionFailed];
     const ETAG: bool = true;
     const FRESH: Option<Duration> = Some(OWNERS_FRESH);
     type Query = DeleteQuery;
@@ -111,6 +116,7 @@ impl Operation for Delete {
 
     async fn run(desk: Desk, query: DeleteQuery, _: NoBody) -> Result<Answer<Self::Answer>, Refused> {
         let id = desk.organization()?.id;
+        let forced = Sure { force: query.force }.insists(&desk)?;
         let grace = Duration::from_secs(desk.visitor.broker().config.manage.deletion_grace);
         desk.change(async move |change| {
             let before = change.organization(id).await?;
@@ -119,7 +125,7 @@ impl Operation for Delete {
                 let detail = format!("repeat the slug: confirm={}", before.slug);
                 return Err(Refused::new(Code::ConfirmationRequired, detail));
             }
-            let after = lifecycle::delete(change, before, grace).await?;
+            let after = lifecycle::delete(change, before, grace, forced).await?;
             answered(change, 202, &after).await
         })
         .await
