@@ -4,7 +4,7 @@
 //! live before, holds a copy of the reading of its day, and that is nobody's word for it: with the same word of the author, the
 //! reading that is live counts, and never the copy.
 
-use super::{Connection, Metadata, SamlSettings, Settings, Upstream, Version, VersionState, key_name};
+use super::{Connection, SamlSettings, Settings, Upstream, Version, VersionState, key_name};
 use crate::foundation::clock::Moment;
 
 impl Version {
@@ -23,6 +23,7 @@ impl Version {
         };
         if is_outdated {
             (own.idp, own.metadata) = (live.idp.clone(), live.metadata.clone());
+            own.withdrawn.clone_from(&live.withdrawn);
         } else {
             own.keep_withdrawn(live, self.created_at);
         }
@@ -61,18 +62,16 @@ impl SamlSettings {
 
     /// `typed_at`: when it was said who the provider is, if that was typed.
     fn keep_withdrawn(&mut self, live: &Self, typed_at: Moment) {
-        let Some(Metadata { withdrawn, .. }) = &live.metadata else { return };
+        let withdrawn = &live.withdrawn;
         let said_at = self.given_at().unwrap_or(typed_at);
         let is_gone =
             |name: &str| withdrawn.iter().any(|one| one.key == name && one.by_document && one.at > said_at);
         self.idp.certificates.retain(|text| !is_gone(&key_name(text)));
-        let present = self.idp.key_names();
-        if let Some(own) = &mut self.metadata {
-            for one in withdrawn {
-                let is_known = own.withdrawn.iter().any(|known| known.key == one.key);
-                if !is_known && !present.contains(&one.key) {
-                    own.withdrawn.push(one.clone());
-                }
+        let present = self.idp.names();
+        for one in withdrawn {
+            let is_known = self.withdrawn.iter().any(|known| known.key == one.key);
+            if !is_known && !present.contains(&one.key) {
+                self.withdrawn.push(one.clone());
             }
         }
     }
