@@ -220,6 +220,29 @@ async fn m15_what_a_document_has_withdrawn_stays_away_whatever_describes_the_pro
 }
 
 #[tokio::test]
+async fn m15_what_somebody_has_had_read_for_a_draft_stays_what_they_have_read() {
+    for engine in ENGINES {
+        let scene = Scene::opens(engine, None).await;
+        scene.house.turn_clock(1);
+        scene.publisher.says(scene.listing(&[&scene.next.certificate]));
+        let drafted = fine(scene.operator.patch(&scene.path, json!({"read_metadata": true})).await);
+        assert_eq!(prints(&drafted["draft"]), [print(&scene.next)]);
+        // Whoever has the old key says something else of what is live.
+        let third = Signer::new("third", scene.house.clock.now());
+        scene.publishes_by(scene.old(), &[&scene.old().certificate, &third.certificate]).await;
+        assert_eq!(scene.live().await, [print(scene.old()), print(&third)]);
+        let read = scene.operator.get(&scene.path).await.json();
+        assert_eq!(
+            (&read["draft"]["version"], prints(&read["draft"])),
+            (&drafted["draft"]["version"], vec![print(&scene.next)])
+        );
+        let version = json!({"version": read["draft"]["version"], "force": true});
+        fine(scene.acts("activate", version).await);
+        scene.the_new_key_alone_counts().await;
+    }
+}
+
+#[tokio::test]
 async fn m15_whom_a_draft_believes_no_more_is_not_switched_on_again_unawares() {
     for engine in ENGINES {
         let scene = Scene::opens(engine, None).await;

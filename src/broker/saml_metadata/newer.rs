@@ -30,10 +30,9 @@ pub(super) fn newer(
     if (&idp, &metadata) == (&saml.idp, known) {
         return saml.clone();
     }
-    let changed_at = if idp == saml.idp { known.changed_at } else { now };
     let dated_at = known.dated_so(metadata.valid_until);
     let withdrawn = withdrawn(saml, &idp, (now, true));
-    let metadata = Some(Metadata { read_at: now, changed_at, dated_at, ..metadata });
+    let metadata = Some(Metadata { read_at: now, dated_at, ..metadata });
     SamlSettings { idp, metadata, withdrawn, ..saml.clone() }
 }
 

@@ -128,7 +128,6 @@ pub fn kept(
         read_at: now,
         given_at: now,
         given_until: described.ends,
-        changed_at: now,
         valid_until: described.valid_until,
         dated_at: known
             .and_then(|known| known.metadata.as_ref())

@@ -16,8 +16,8 @@ impl Version {
             return self;
         };
         let is_outdated = match self.state {
-            // Somebody may have had it read anew for the draft.
-            VersionState::Draft => own.is_read_like(live) && own.changed_at() <= live.changed_at(),
+            // What somebody has had read anew for the draft is their word, whatever a document says since.
+            VersionState::Draft => own.is_read_like(live) && own.given_at() <= live.given_at(),
             // What somebody has had read anew since is taken back with all else.
             _ => own.is_read_like(live) && own.given_at() == live.given_at(),
         };
@@ -50,10 +50,6 @@ impl SamlSettings {
         self.read_from().is_some()
             && self.read_from() == other.read_from()
             && self.idp.entity_id == other.idp.entity_id
-    }
-
-    fn changed_at(&self) -> Option<Moment> {
-        self.metadata.as_ref().map(|metadata| metadata.changed_at)
     }
 
     fn given_at(&self) -> Option<Moment> {

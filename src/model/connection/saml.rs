@@ -124,8 +124,6 @@ pub struct Metadata {
     pub given_at: Moment,
     /// The end of the document that was read then, signed or not: it is their word.
     pub given_until: Option<Moment>,
-    /// When certificates or addresses last became what they are, by somebody's word or by a document.
-    pub changed_at: Moment,
     /// The document's own `validUntil`. What was read at an address does not count beyond it.
     pub valid_until: Option<Moment>,
     /// Since when that end is known, where documents since then have said the same; absent: since it was read.

@@ -138,7 +138,7 @@ fn of_saml(saml: &SamlSettings) -> SamlSettings {
     if let Some(metadata) = &mut known.metadata {
         metadata.digest.clear();
         metadata.read_at = crate::foundation::clock::Moment::from_millis(0);
-        (metadata.given_at, metadata.changed_at) = (metadata.read_at, metadata.read_at);
+        metadata.given_at = metadata.read_at;
         (metadata.given_until, metadata.valid_until, metadata.signed_until) = (None, None, None);
         (metadata.dated_at, metadata.encryption) = (None, None);
         (metadata.dropped, metadata.missed, metadata.moving) = (Vec::new(), None, None);

@@ -100,7 +100,6 @@ fn known(who: &str, until: Option<Moment>, is_fresh: bool) -> SamlSettings {
             read_at: given_at,
             given_at,
             given_until: until,
-            changed_at: given_at,
             valid_until: until,
             dated_at: None,
             signed_until: until.filter(|_| !is_fresh && who != "nobody"),
