@@ -245,7 +245,9 @@ async fn schedule(
         return metadata_reads::remove(tx, after.id).await;
     };
     let known = metadata_reads::find(tx, after.id).await?;
-    if known.is_some() && address(before) == address(after) {
+    let given_at = |connection: &Connection| metadata(connection).map(|metadata| metadata.given_at);
+    // What was read for a draft may be outdated by the time when that goes live.
+    if known.is_some() && address(before) == address(after) && given_at(before) == given_at(after) {
         return Ok(());
     }
     let turn = MetadataRead {

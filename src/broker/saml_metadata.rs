@@ -5,19 +5,20 @@
 //!    away, and addresses moved, only by a document that the pinned signer signed or, where none is pinned, a key that
 //!    the connection trusts already. Any other document adds and removes nothing: it is an offer, which is told once and
 //!    waits for somebody. Until then what was known stays trusted.
-//! 2. **What such a document does** depends on whether it may be an old one. It is not if it is valid for longer than
-//!    the newest that counted; then it counts as a whole. One that ends sooner, or does not say when, while that one
-//!    still counts, may be old, or the provider's documents are valid for a shorter time now: it confirms what is known
-//!    and may add keys that were never withdrawn (once it cannot be from before the connection was set up), but takes
-//!    nothing away and moves nothing. Where documents have no date at all, or all the same one, what one does not list is
-//!    missed for a day before it goes, because an old copy may be about.
+//! 2. **What such a document does** depends on whether it may be an old one. It is not if it ends later than all that
+//!    counted before or that somebody answers for; then it counts as a whole. Any other may be: a key that it does not list
+//!    is missed for a day, and told of, before it goes; where it moves, people are sent after a day; and a key that it adds
+//!    counts only if the document cannot be from before the connection was set up. One that ends sooner, or does not say
+//!    when, while the newest still counts, moves nothing at all. The tests of [`judge`] have all of it in one table.
 //! 3. **What never comes back unasked**: a key that was withdrawn, by a document or by whoever said anew who the
-//!    provider is. A document that lists one is an offer, unless the pinned signer has dated it and it is not old.
-//!    By asking it may come back: the provider is read anew, or a version from before somebody said so is taken back; and
-//!    what a *document* has withdrawn not even by that one.
+//!    provider is, wherever they had read it: that is remembered with the connection. A document that lists one is an offer,
+//!    unless it is the pinned signer's and ends later than all before; and so is one that moves to an address that was left,
+//!    unless it ends later. By asking it may come back: the provider is read or
+//!    typed anew, or a version from before somebody said so is taken back; and what a *document* has withdrawn not even by
+//!    that one.
 //! 4. **A certificate is the case of a key** (SAML Metadata Interoperability, section 2.3): one that is renewed for a key
 //!    that is known is nothing new. Its own end takes nothing away: the key counts for as long as it is listed. It is told
-//!    of. A certificate of a new key that has expired is not taken.
+//!    of, and until then nobody changes it by the address alone. A certificate of a new key that has expired is not taken.
 //! 5. **`validUntil`** is a promise to say more by then. Each document that lists what is known prolongs it, also an offer,
 //!    and none ends it sooner; one that nobody signed goes no further than those that were signed. None promises more than
 //!    [`FURTHEST`]. When it is over nobody gets in, and owners are told before.

@@ -14,6 +14,7 @@ use crate::foundation::id::{ConnectionId, FlowId};
 use crate::model::connection::{Connection, SamlConnection, Unusable};
 use crate::protocol::saml::refused::Check;
 use crate::store::durable::connections;
+use crate::store::durable::engine::StoreError;
 use crate::store::ephemeral::{EphemeralError, Kind};
 use crate::web::form::Unreadable;
 use crate::web::reply::Response;
@@ -61,51 +62,80 @@ pub fn stop(why: impl Into<Stop>) -> Told {
     Told::Stop(why.into())
 }
 
+/// What a message is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum About {
+    SigningIn,
+    /// What is over is over, also where nobody signs in any more.
+    SigningOut,
+}
+
+impl About {
+    /// What its refusal is written down as.
+    const fn action(self) -> &'static str {
+        match self {
+            Self::SigningIn => "login.refused",
+            Self::SigningOut => "logout.refused",
+        }
+    }
+
+    const fn refusing(self, why: &'static str) -> Refusal {
+        match self {
+            Self::SigningIn => Refusal::AssertionRefused(why),
+            Self::SigningOut => Refusal::SignOutUnconfirmed(why),
+        }
+    }
+}
+
 /// The SAML connection of this id. One whose metadata has run out is looked at anew.
 ///
 /// # Errors
-/// The page of the refusal, which is written down as `action`: where there is such a connection, in its trail, with what
-/// it is by `fault`, or that it is not in use.
-pub async fn named(
-    visitor: &Visitor,
-    id: &str,
-    action: &'static str,
-    fault: impl Fn(SamlConnection<'_>) -> Option<&'static str>,
-) -> Result<Connection, Response> {
-    let found = match known_saml(visitor, id).await {
+/// The page of the refusal, which is written down: where there is such a connection, in its trail, with what it is.
+pub async fn named(visitor: &Visitor, id: &str, about: About) -> Result<Connection, Response> {
+    let found = match known_saml(visitor, id, about).await {
         Ok(found) => found,
         Err(stop) => return Err(answer(visitor, Err(stop)).await),
     };
-    let fault = match found.is_active() {
-        true => found.saml().and_then(fault),
-        false => Some(found.state.word()),
-    };
-    let outcome = match fault {
-        Some(fault) => {
-            let refusal = Refusal::AssertionRefused("connection");
-            Err(Told::Diagnosis(Diagnosis::new(refusal, "a connection that is in use for this", fault)))
+    let outcome = match is_in_use(visitor, &found, about).await {
+        Ok(true) => renewed(visitor, found.clone(), about).await.map_err(Told::Stop),
+        Ok(false) => {
+            let wanted = "a connection that is in use for this";
+            Err(Told::Diagnosis(Diagnosis::new(about.refusing("connection"), wanted, found.state.word())))
         }
-        None => current(visitor, found.clone()).await.map_err(Told::Stop),
+        Err(error) => Err(stop(error)),
     };
     match outcome {
         Ok(current) => Ok(current),
         Err(told) => {
-            let came = Came::of_a_stranger(visitor, &found, action);
+            let came = Came::of_a_stranger(visitor, &found, about.action());
             Err(came.turned_away(told).await)
         }
     }
 }
 
-/// The page for what is no form with a message. It is written down as `action`, for the connection's administrator.
-pub async fn unread(visitor: &Visitor, id: &str, action: &'static str, unreadable: &Unreadable) -> Response {
-    let connection = match named(visitor, id, action, |_| None).await {
+/// By one that was live there may be sessions, whatever has become of it.
+async fn is_in_use(visitor: &Visitor, found: &Connection, about: About) -> Result<bool, StoreError> {
+    match about {
+        About::SigningIn => Ok(found.is_active()),
+        About::SigningOut => has_been_live(visitor, found).await,
+    }
+}
+
+pub async fn has_been_live(visitor: &Visitor, found: &Connection) -> Result<bool, StoreError> {
+    let lifecycle = connections::lifecycle_of(&mut &visitor.broker().db, found.id).await?;
+    Ok(found.is_active() || lifecycle.activated_at.is_some())
+}
+
+/// The page for what is no form with a message. It is written down, for the connection's administrator.
+pub async fn unread(visitor: &Visitor, id: &str, about: About, unreadable: &Unreadable) -> Response {
+    let connection = match named(visitor, id, about).await {
         Ok(connection) => connection,
         Err(page) => return page,
     };
-    let refusal = Refusal::AssertionRefused("malformed_saml");
+    let refusal = about.refusing("malformed_saml");
     let expected = "a form of 1 MiB at most, with one message in it";
     let diagnosis = Diagnosis::new(refusal, expected, unreadable.why.as_ref());
-    let came = Came::of_a_stranger(visitor, &connection, action);
+    let came = Came::of_a_stranger(visitor, &connection, about.action());
     let mut page = came.turned_away(diagnosis.into()).await;
     if page.status() == StatusCode::BAD_REQUEST {
         *page.status_mut() = unreadable.status;
@@ -113,8 +143,8 @@ pub async fn unread(visitor: &Visitor, id: &str, action: &'static str, unreadabl
     page
 }
 
-async fn known_saml(visitor: &Visitor, id: &str) -> Result<Connection, Stop> {
-    let unknown = Refusal::AssertionRefused("connection");
+async fn known_saml(visitor: &Visitor, id: &str, about: About) -> Result<Connection, Stop> {
+    let unknown = about.refusing("connection");
     let id: ConnectionId = id.parse().map_err(|_| unknown.clone())?;
     let found = connections::by_id(&mut &visitor.broker().db, visitor.project.id, id).await?;
     Ok(found.filter(|found| found.saml().is_some()).ok_or(unknown)?)
@@ -128,6 +158,10 @@ pub fn has_run_out(visitor: &Visitor, connection: &Connection) -> bool {
 
 /// This connection; as its metadata has it now, if what is known of that has run out.
 pub async fn current(visitor: &Visitor, connection: Connection) -> Result<Connection, Stop> {
+    renewed(visitor, connection, About::SigningIn).await
+}
+
+async fn renewed(visitor: &Visitor, connection: Connection, about: About) -> Result<Connection, Stop> {
     let broker = visitor.broker();
     if !has_run_out(visitor, &connection) {
         return Ok(connection);
@@ -135,7 +169,11 @@ pub async fn current(visitor: &Visitor, connection: Connection) -> Result<Connec
     broker.saml_metadata.look(connection.project_id, connection.id).await?;
     // Whatever came of it: somebody else's look may have brought more.
     let found = connections::by_id(&mut &broker.db, connection.project_id, connection.id).await?;
-    found.filter(Connection::is_active).ok_or(Refusal::ConnectionChanged.into())
+    let found = found.filter(|found| found.is_active() || about == About::SigningOut);
+    Ok(found.ok_or(match about {
+        About::SigningIn => Refusal::ConnectionChanged,
+        About::SigningOut => about.refusing(Refusal::ConnectionChanged.name()),
+    })?)
 }
 
 /// Whether a key may have signed that is not known yet. So it is with whatever cannot be opened: whether such a key signed
@@ -158,16 +196,22 @@ pub fn has_other_keys(found: &Connection, known: SamlConnection<'_>) -> bool {
 }
 
 /// The connection with the certificates that its provider has by now, if they are others.
-async fn with_new_keys(visitor: &Visitor, known: SamlConnection<'_>) -> Result<Option<Connection>, Stop> {
+async fn with_new_keys(
+    visitor: &Visitor,
+    known: SamlConnection<'_>,
+    about: About,
+) -> Result<Option<Connection>, Stop> {
     if !looked_for_keys(visitor, known).await? {
         return Ok(None);
     }
     let found = connections::by_id(&mut &visitor.broker().db, known.project_id, known.id).await?;
-    Ok(found.filter(Connection::is_active).filter(|found| has_other_keys(found, known)))
+    let found = found.filter(|found| found.is_active() || about == About::SigningOut);
+    Ok(found.filter(|found| has_other_keys(found, known)))
 }
 
 /// What is done with a message.
 pub trait Serves: Sync {
+    const ABOUT: About = About::SigningIn;
     type Served: Send;
     /// `connection`: by whose keys it is judged.
     fn serve(
@@ -228,11 +272,11 @@ impl<'a> Came<'a> {
     /// What becomes of it. If a key signed it that is not known, the provider's metadata is looked at, and it is served
     /// once more: until the signature is found good, nothing has happened.
     pub async fn served<S: Serves>(&self, by: &S) -> Result<S::Served, Told> {
-        let unknown = || stop(Refusal::AssertionRefused("connection"));
+        let unknown = || stop(S::ABOUT.refusing("connection"));
         let connection = self.connection.saml().ok_or_else(unknown)?;
         match by.serve(connection).await {
             Err(Told::Diagnosis(diagnosis)) if may_be_by_a_new_key(&diagnosis) => {
-                match with_new_keys(self.visitor, connection).await.map_err(Told::Stop)? {
+                match with_new_keys(self.visitor, connection, S::ABOUT).await.map_err(Told::Stop)? {
                     Some(newer) => by.serve(newer.saml().ok_or_else(unknown)?).await,
                     None => Err(diagnosis.into()),
                 }

@@ -2,8 +2,10 @@
 //! Logout 1.0, section 2.6).
 
 use behalf::protocol::jose::Algorithm;
+use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::house::api::Api;
 use crate::house::application::{Application, Ask, Person};
 use crate::house::broker::{Engine, House};
 use crate::house::lying_idp::{CLIENT, Door, Key, Says};
@@ -92,6 +94,24 @@ async fn m04_a_session_that_ended_at_the_provider_ends_here_and_no_other() {
         // Whoever is unknown here has nothing to end.
         let nobody = with(with(claims(&house, "d"), "sub", json!("nobody")), "sid", json!("none"));
         assert_eq!(sends(&house, &signed(&house, &nobody)).await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn m04_what_a_provider_ends_while_its_connection_is_off_is_over_when_that_is_on_again() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        let (mut ann, ask) = enters(&house, "ann@a.test", Some("one")).await;
+        let (operator, path) =
+            (Api::operator(&house).await, format!("/connections/{}", house.connection("ca").await));
+        let acts = async |what: &str| {
+            let answer = operator.send(Method::POST, &format!("{path}/{what}"), |ask| ask).await;
+            assert_eq!(answer.status, 200, "{what}: {}", answer.body);
+        };
+        acts("disable?force=true").await;
+        assert_eq!(sends(&house, &signed(&house, &claims(&house, "a"))).await.status, 200);
+        acts("enable").await;
+        assert!(!is_signed_in(&mut ann, &ask).await);
     }
 }
 

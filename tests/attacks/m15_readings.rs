@@ -6,7 +6,7 @@ use std::time::Duration;
 use behalf::chores;
 use behalf::foundation::clock::Moment;
 use behalf::protocol::saml::encryption::Cipher;
-use behalf::protocol::saml::keys::Certificate;
+use behalf::protocol::saml::keys::{Certificate, self_signed};
 use behalf::protocol::saml::signature::sign_enveloped;
 use data_encoding::HEXLOWER;
 use reqwest::Method;
@@ -65,6 +65,19 @@ impl Scene {
         let document = self.listing(certificates);
         let document = document.replacen("<md:EntityDescriptor ", "<md:EntityDescriptor ID=\"_m1\" ", 1);
         self.publishes(sign_enveloped(&document, "_m1", &signer.key, None).unwrap()).await;
+    }
+
+    /// The same provider as somebody types it, with this certificate.
+    async fn typed(&self, certificate: &Certificate) -> Value {
+        let view = self.operator.get(&self.path).await.json();
+        let mut typed = view["settings"].clone();
+        typed["type"] = json!("saml");
+        typed.as_object_mut().unwrap().remove("metadata_url");
+        for name in ["idp_entity_id", "idp_redirect_url", "idp_post_url"] {
+            typed[name] = view["idp"][name].clone();
+        }
+        typed["idp_x509_certificate"] = json!([certificate.base64()]);
+        typed
     }
 
     /// From the one key to the other, which withdraws it.
@@ -174,6 +187,94 @@ async fn m15_what_somebody_has_had_read_anew_is_taken_back_but_for_what_the_prov
         assert_eq!(scene.live().await, [print(&third)]);
         assert_eq!(scene.comes_by(&scene.next).await.status(), 403);
     }
+}
+
+#[tokio::test]
+async fn m15_what_a_document_has_withdrawn_stays_away_whatever_describes_the_provider_next() {
+    for engine in ENGINES {
+        let scene = Scene::opens(engine, None).await;
+        let mut read = scene.operator.get(&scene.path).await.json()["settings"].clone();
+        read["type"] = json!("saml");
+        let says = async |settings: Value| {
+            fine(scene.operator.put(&scene.path, settings).await);
+            fine(scene.acts("activate", json!({"force": true})).await)
+        };
+        let typed = says(scene.typed(&scene.old().certificate).await).await["version"].clone();
+        says(read.clone()).await;
+        scene.rolls_over().await;
+        says(scene.typed(&scene.next.certificate).await).await;
+        scene.the_new_key_alone_counts().await;
+        let told = scene.acts("rollback", json!({"version": typed})).await;
+        assert_eq!((told.status.as_u16(), &told.json()["code"]), (409, &json!("connection_incomplete")));
+        scene.the_new_key_alone_counts().await;
+        // Read at the address once more, and offered there by who is known.
+        scene.publisher.says(scene.listing(&[&scene.next.certificate]));
+        says(read).await;
+        scene.publishes_by(&scene.next, &[&scene.next.certificate, &scene.old().certificate]).await;
+        scene.the_new_key_alone_counts().await;
+    }
+}
+
+#[tokio::test]
+async fn m15_what_somebody_has_had_read_for_a_draft_stays_what_they_have_read() {
+    for engine in ENGINES {
+        let scene = Scene::opens(engine, None).await;
+        scene.house.turn_clock(1);
+        scene.publisher.says(scene.listing(&[&scene.next.certificate]));
+        let drafted = fine(scene.operator.patch(&scene.path, json!({"read_metadata": true})).await);
+        assert_eq!(prints(&drafted["draft"]), [print(&scene.next)]);
+        // Whoever has the old key says something else of what is live.
+        let third = Signer::new("third", scene.house.clock.now());
+        scene.publishes_by(scene.old(), &[&scene.old().certificate, &third.certificate]).await;
+        assert_eq!(scene.live().await, [print(scene.old()), print(&third)]);
+        let read = scene.operator.get(&scene.path).await.json();
+        assert_eq!(
+            (&read["draft"]["version"], prints(&read["draft"])),
+            (&drafted["draft"]["version"], vec![print(&scene.next)])
+        );
+        let version = json!({"version": read["draft"]["version"], "force": true});
+        fine(scene.acts("activate", version).await);
+        scene.the_new_key_alone_counts().await;
+    }
+}
+
+#[tokio::test]
+async fn m15_whom_a_draft_believes_no_more_is_not_switched_on_again_unawares() {
+    for engine in ENGINES {
+        let scene = Scene::opens(engine, None).await;
+        fine(scene.turns("disable?force=true").await);
+        fine(scene.operator.put(&scene.path, scene.typed(&scene.next.certificate).await).await);
+        let before = scene.operator.get(&scene.path).await.json();
+        let told = scene.turns("enable").await;
+        assert_eq!((told.status.as_u16(), &told.json()["code"]), (428, &json!("precondition_required")));
+        assert!(told.body.contains("make that live, or throw it away"), "{}", told.body);
+        assert_eq!(scene.operator.get(&scene.path).await.json(), before);
+        assert_eq!(before["state"], json!("disabled"));
+        fine(scene.acts("activate", json!({"force": true})).await);
+        assert_eq!(scene.live().await, [print(&scene.next)]);
+    }
+}
+
+#[tokio::test]
+async fn c09_a_certificate_that_was_renewed_for_a_key_is_told_as_the_case_of_that_key() {
+    let scene = Scene::opens(Engine::Sqlite, None).await;
+    let now = scene.house.clock.now();
+    let renewed = self_signed(&scene.old().key, "renewed", now, now.plus(DAY * 700), &[7]).unwrap();
+    let drafted = fine(scene.operator.put(&scene.path, scene.typed(&renewed).await).await);
+    assert_eq!(prints(&drafted["draft"]), [HEXLOWER.encode(&renewed.fingerprint())]);
+    assert_eq!(drafted["draft"]["idp"]["warnings"], json!([]), "it is the key that is believed");
+}
+
+#[tokio::test]
+async fn m15_h18_a_key_that_is_believed_and_no_more_listed_is_told_of() {
+    let scene = Scene::opens(Engine::Sqlite, None).await;
+    let (old, next) = (scene.old(), &scene.next);
+    scene.publishes_by(old, &[&old.certificate, &next.certificate]).await;
+    scene.publishes_by(next, &[&next.certificate]).await;
+    let warnings = scene.operator.get(&scene.path).await.json()["idp"]["warnings"].to_string();
+    assert!(warnings.contains(&print(old)) && warnings.contains("has not listed it since"), "{warnings}");
+    scene.publishes_by(next, &[&next.certificate]).await;
+    assert_eq!(scene.operator.get(&scene.path).await.json()["idp"]["warnings"], json!([]));
 }
 
 #[tokio::test]

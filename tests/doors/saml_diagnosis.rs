@@ -20,9 +20,11 @@ use behalf::protocol::saml::encryption::{Cipher, Oaep};
 use behalf::protocol::saml::keys::{
     Certificate, DecryptingKey, EncryptingKey, KeyKind, SigningKey, self_signed,
 };
+use behalf::protocol::saml::logout::RequestDraft;
 use behalf::protocol::saml::names::{authn_context, name_id};
 use behalf::protocol::saml::refused::{Check, Refused};
 use behalf::protocol::saml::response::{AssertionDraft, Draft, Encrypt, Sign};
+use behalf::protocol::saml::signature::sign_enveloped;
 use behalf::protocol::saml::status::Status;
 use behalf::store::durable::{audit_events, connections, identities, projects, users};
 
@@ -107,11 +109,11 @@ impl House {
     fn encrypted(&self, own: &SpAddresses, audience: &str, to: &EncryptingKey) -> String {
         let random = Random::System;
         let to = Encrypt { key: to, cipher: Cipher::Aes256Gcm, oaep: Oaep::Mgf1p, random: &random };
-        self.written(own, audience, Some(REQUEST), Some(&to))
+        self.written(own, audience, Some(REQUEST), (Some(&to), NOW))
     }
 
     fn response_to(&self, own: &SpAddresses, audience: &str, in_response_to: Option<&str>) -> String {
-        self.written(own, audience, in_response_to, None)
+        self.written(own, audience, in_response_to, (None, NOW))
     }
 
     fn written(
@@ -119,7 +121,7 @@ impl House {
         own: &SpAddresses,
         audience: &str,
         in_response_to: Option<&str>,
-        to: Option<&Encrypt<'_>>,
+        (to, signed_in): (Option<&Encrypt<'_>>, Moment),
     ) -> String {
         let ann = NameId::new("ann@a.test", name_id::EMAIL_ADDRESS);
         let attribute = |name: &str, value: &str| Attribute {
@@ -149,7 +151,7 @@ impl House {
                 not_on_or_after: Some(until),
                 audiences: &[&[audience]],
                 one_time_use: false,
-                authn_instant: NOW,
+                authn_instant: signed_in,
                 session_index: None,
                 session_not_on_or_after: None,
                 authn_context: authn_context::PASSWORD_PROTECTED_TRANSPORT,
@@ -162,6 +164,53 @@ impl House {
         post::encode(&draft.write(&sign, to).unwrap())
     }
 }
+
+/// What could never answer one of our questions, or would be refused for a setting, is not called fine.
+#[tokio::test]
+async fn h11_m09_inspection_asks_for_a_new_sign_in_and_for_single_logout_where_the_door_does() {
+    let house = House::build();
+    let own = SpAddresses::of("http://127.0.0.1:8080", house.connection().await.id);
+    let long_ago = NOW.minus(Duration::from_secs(7_200));
+    house.write("old", &house.written(&own, &own.entity_id, Some(REQUEST), (None, long_ago)));
+    let id = "_00112233445566778899aabbccddeeff";
+    let draft = RequestDraft {
+        id,
+        issuer: IDP,
+        destination: &own.slo,
+        name_id: &NameId::new("ann@a.test", name_id::EMAIL_ADDRESS),
+        session_indexes: &[],
+        not_on_or_after: None,
+    };
+    let bye = sign_enveloped(&draft.write(NOW).unwrap(), id, &house.key, None).unwrap();
+    house.write("bye", &format!("SAMLRequest={}", post::encode(&bye)));
+    let broker = house.broker(Clock::System).await;
+    let inspects = |name: &str| {
+        let output = house.run(&["saml", "inspect", name, "--connection", "p"]);
+        (output.status.success(), text(&output))
+    };
+    for (name, setting, is_taken, expected) in [
+        ("old", NOT_ANEW, true, "how new the sign-in has to be"),
+        ("old", ANEW, false, "✗ refused by the check authentication_too_old"),
+        ("bye", LOGOUT, true, "not tried here: whether it was used before"),
+        ("bye", NO_LOGOUT, false, "✗ single_logout is off"),
+    ] {
+        broker.db.write(async move |tx| tx.execute(setting, &[]).await).await.unwrap();
+        let (is_fine, told) = inspects(name);
+        assert!(told.contains(expected), "{setting}: {told}");
+        assert_eq!(
+            (is_fine, told.contains("✓ it would be taken")),
+            (is_taken, is_taken),
+            "{setting}: {told}"
+        );
+    }
+}
+
+const NOT_ANEW: &str =
+    "UPDATE connections SET settings = REPLACE(settings, '\"force_authn\":true', '\"force_authn\":false')";
+const ANEW: &str =
+    "UPDATE connections SET settings = REPLACE(settings, '\"force_authn\":false', '\"force_authn\":true')";
+const LOGOUT: &str = "UPDATE connections SET settings = REPLACE(settings, '\"single_logout\":false', '\"single_logout\":true')";
+const NO_LOGOUT: &str = "UPDATE connections SET settings = REPLACE(settings, '\"single_logout\":true', '\"single_logout\":false')";
 
 /// An answer to nobody's question is held against what the connection does with such ones; metadata against whether a
 /// connection can be made of it.

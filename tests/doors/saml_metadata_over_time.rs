@@ -4,12 +4,15 @@ use std::time::Duration;
 
 use behalf::broker::Look;
 use behalf::foundation::clock::Moment;
+use behalf::manage::house_file::{Mode, Reading, apply_reading};
 use behalf::model::connection::Unusable;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
-use super::provisioning::{ENGINES, Engine, House};
-use super::saml_connections::{DAY, ENTITY, IDP, Idp, NOW, OTHER_IDP, SSO, actions, listing, signed};
+use super::provisioning::{ENGINES, Engine, House, parse};
+use super::saml_connections::{
+    DAY, ENTITY, IDP, Idp, NOW, OTHER_IDP, SSO, actions, listing, metadata, signed,
+};
 use crate::house::publisher::Publisher;
 
 async fn certificates(house: &House) -> Vec<String> {
@@ -18,6 +21,11 @@ async fn certificates(house: &House) -> Vec<String> {
 
 async fn valid_until(house: &House) -> Option<Moment> {
     house.connection("p").await.saml().unwrap().saml.metadata.as_ref().unwrap().valid_until
+}
+
+/// How many certificates are believed that the provider does not list any more.
+async fn unlisted(house: &House) -> usize {
+    house.connection("p").await.saml().unwrap().saml.unlisted().len()
 }
 
 async fn unusable(house: &House) -> Option<Unusable> {
@@ -54,20 +62,20 @@ async fn m15_h18_documents_that_are_valid_for_a_shorter_time_bring_keys_and_take
         assert_eq!(certificates(&house).await, both());
         assert_eq!(valid_until(&house).await, until(30), "nor does it end anything sooner");
 
-        // It may be an old one all the same: whoever kept one takes nothing away with it and moves nobody.
-        let old = signed(&listing(&[&OTHER_IDP], until(10)), &IDP);
+        // It may be an old one all the same: whoever kept one moves nobody with it, and takes nothing away at once.
         let moved =
-            signed(&listing(&[&IDP, &OTHER_IDP], until(11)).replace(SSO, "https://old.test/sso"), &IDP);
-        for document in [old, moved] {
-            let before = house.connection("p").await;
-            let told = look(&house, &publisher, document).await;
-            assert!(
-                matches!(&told, Look::Failed(why) if why.to_string().contains("may be older")),
-                "{told:?}"
-            );
-            assert_eq!(house.connection("p").await, before);
-        }
-        // What is valid for as long as the newest one counts as a whole.
+            signed(&listing(&[&IDP, &OTHER_IDP], until(10)).replace(SSO, "https://old.test/sso"), &IDP);
+        let before = house.connection("p").await;
+        let told = look(&house, &publisher, moved).await;
+        assert!(matches!(&told, Look::Failed(why) if why.to_string().contains("may be older")), "{told:?}");
+        assert_eq!(house.connection("p").await, before);
+        let old = signed(&listing(&[&OTHER_IDP], until(11)), &IDP);
+        assert!(matches!(look(&house, &publisher, old).await, Look::Same));
+        assert_eq!((certificates(&house).await, unlisted(&house).await), (both().into(), 1));
+        let next = signed(&listing(&[&IDP, &OTHER_IDP], until(12)), &IDP);
+        assert!(matches!(look(&house, &publisher, next).await, Look::Same));
+        assert_eq!((certificates(&house).await, unlisted(&house).await), (both().into(), 0));
+        // What is valid for longer than the newest one counts as a whole.
         look(&house, &publisher, signed(&listing(&[&OTHER_IDP], until(31)), &OTHER_IDP)).await;
         assert_eq!(certificates(&house).await, [OTHER_IDP.certificate.base64()]);
         // And what was withdrawn stays away, also in one that would bring something new besides.
@@ -89,12 +97,12 @@ async fn m15_a_document_from_before_the_connection_was_there_brings_no_key_along
     house.apply(&publisher.file(&pinned)).await;
     look(&house, &publisher, by_federation(&[&IDP], 60)).await;
     let before = certificates(&house).await;
-    for old in
-        [by_federation(&[&IDP, &OTHER_IDP], 9), signed(&listing(&[&IDP, &OTHER_IDP], None), &federation)]
-    {
-        assert!(matches!(look(&house, &publisher, old).await, Look::Failed(_)));
-        assert_eq!(certificates(&house).await, before);
-    }
+    let old = look(&house, &publisher, by_federation(&[&IDP, &OTHER_IDP], 9)).await;
+    assert!(matches!(&old, Look::Offered(why) if why.to_string().contains("from before")), "{old:?}");
+    assert_eq!(certificates(&house).await, before);
+    let undated = signed(&listing(&[&IDP, &OTHER_IDP], None), &federation);
+    assert!(matches!(look(&house, &publisher, undated).await, Look::Failed(_)));
+    assert_eq!(certificates(&house).await, before);
     // One that ends later than the one of that day is newer than the connection.
     assert!(matches!(look(&house, &publisher, by_federation(&[&IDP, &OTHER_IDP], 20)).await, Look::Changed));
     assert_eq!(certificates(&house).await, both());
@@ -178,8 +186,8 @@ async fn m15_c09_a_certificate_that_is_renewed_for_a_known_key_is_nothing_new() 
         house.apply(&publisher.file("")).await;
         let renewed = IDP.renewed(NOW.plus(DAY * 900));
         let told = look(&house, &publisher, listing(&[&renewed], until(10))).await;
-        assert!(matches!(told, Look::Changed), "nobody has to sign what brings no key: {told:?}");
-        assert_eq!(certificates(&house).await, [renewed.certificate.base64()]);
+        assert!(matches!(told, Look::Same), "nobody has to sign what brings no key: {told:?}");
+        assert_eq!(certificates(&house).await, [IDP.certificate.base64()], "nor is another one needed");
         assert_eq!(valid_until(&house).await, until(10));
         assert_eq!(actions(&house, "metadata_offered").await.len(), 0);
         // Nor does a key that has been withdrawn come back because its certificate is another one.
@@ -203,15 +211,164 @@ async fn m15_h18_a_known_key_counts_in_whatever_certificate_it_is_listed_though_
     let publisher = Publisher::of(listing(&[&IDP], None)).await;
     house.apply(&publisher.file("")).await;
     let short = IDP.renewed(NOW.plus(DAY / 2));
-    assert!(matches!(look(&house, &publisher, listing(&[&short], None)).await, Look::Changed));
-    assert_eq!(certificates(&house).await, [short.certificate.base64()]);
+    // Anybody can make one for a key that everybody knows: it changes nothing, and the key counts.
+    assert!(matches!(look(&house, &publisher, listing(&[&short], None)).await, Look::Same));
+    assert_eq!(certificates(&house).await, [IDP.certificate.base64()]);
+    let made = house.connection("p").await;
+    assert_eq!(made.saml().unwrap().saml.may_be_active(house.broker.now()), Ok(()));
+    assert_eq!(actions(&house, "metadata_changed").await.len(), 0);
     let other = OTHER_IDP.renewed(NOW.plus(DAY / 2));
     assert!(matches!(look(&house, &publisher, listing(&[&short, &other], None)).await, Look::Same));
     assert_eq!(
         certificates(&house).await,
-        [short.certificate.base64()],
+        [IDP.certificate.base64()],
         "a new one that has expired is not taken"
     );
+    // The provider's own word is taken at that.
+    assert!(matches!(look(&house, &publisher, signed(&listing(&[&short], None), &IDP)).await, Look::Changed));
+    assert_eq!(certificates(&house).await, [short.certificate.base64()]);
+    // And where it is over, one that is not takes its place with nobody to sign.
+    let renewed = IDP.renewed(NOW.plus(DAY * 700));
+    assert!(matches!(look(&house, &publisher, listing(&[&renewed], None)).await, Look::Changed));
+    assert_eq!(certificates(&house).await, [renewed.certificate.base64()]);
+}
+
+/// Somebody has it read anew.
+async fn reads_anew(house: &House, publisher: &Publisher, more: &str, document: String) {
+    publisher.says(document);
+    let file = parse(&publisher.file(more)).unwrap();
+    apply_reading(&house.broker, &file, Mode::Apply, Reading::Again).await.unwrap();
+}
+
+#[tokio::test]
+async fn m15_h17_what_somebody_has_had_read_is_newer_than_a_copy_that_ends_sooner() {
+    for engine in ENGINES {
+        let house = House::open_to_here(engine).await;
+        let until = |days| Some(NOW.plus(DAY * days));
+        let stale = signed(&listing(&[&IDP], until(15)), &IDP);
+        let publisher = Publisher::of(stale.clone()).await;
+        house.apply(&publisher.file("")).await;
+        look(&house, &publisher, stale.clone()).await;
+        let current = signed(&listing(&[&IDP, &OTHER_IDP], until(20)), &IDP);
+        reads_anew(&house, &publisher, "", current.clone()).await;
+        assert_eq!(certificates(&house).await, both());
+        for _ in 0..3 {
+            assert!(matches!(look(&house, &publisher, stale.clone()).await, Look::Same));
+            assert_eq!((certificates(&house).await, unlisted(&house).await), (both().into(), 1));
+            assert!(matches!(look(&house, &publisher, current.clone()).await, Look::Same));
+            assert_eq!((certificates(&house).await, unlisted(&house).await), (both().into(), 0));
+        }
+        assert_eq!(actions(&house, "metadata_offered").await.len(), 0);
+        // What has been nothing else for a day counts.
+        look(&house, &publisher, stale.clone()).await;
+        assert!(matches!(look(&house, &publisher, stale).await, Look::Changed));
+        assert_eq!(certificates(&house).await, [IDP.certificate.base64()]);
+    }
+}
+
+#[tokio::test]
+async fn m15_h18_a_key_that_is_given_up_goes_after_a_day_however_soon_the_document_ends() {
+    for engine in ENGINES {
+        for set_up_long_ago in [true, false] {
+            let house = House::open_to_here(engine).await;
+            let until = |days| Some(NOW.plus(DAY * days));
+            let first = signed(&listing(&[&IDP], until(300)), &IDP);
+            let publisher = Publisher::of(first.clone()).await;
+            house.apply(&publisher.file("")).await;
+            look(&house, &publisher, first).await;
+            if set_up_long_ago {
+                house.clock.turn(DAY * 31);
+            }
+            let short = signed(&listing(&[&OTHER_IDP], until(40)), &IDP);
+            let came = look(&house, &publisher, short.clone()).await;
+            assert_eq!(unlisted(&house).await, 1, "it is told that it is believed still");
+            if set_up_long_ago {
+                assert!(matches!(came, Look::Changed), "{came:?}");
+                assert_eq!(certificates(&house).await, both());
+            } else {
+                // Such a one may be from before: somebody may say at once that it is not.
+                assert!(matches!(came, Look::Offered(_)), "{came:?}");
+                assert_eq!(certificates(&house).await, [IDP.certificate.base64()]);
+            }
+            assert!(matches!(look(&house, &publisher, short).await, Look::Changed));
+            assert_eq!(certificates(&house).await, [OTHER_IDP.certificate.base64()]);
+            assert_eq!(unlisted(&house).await, 0);
+            let again = signed(&listing(&[&OTHER_IDP, &IDP], until(41)), &OTHER_IDP);
+            assert!(matches!(look(&house, &publisher, again).await, Look::Failed(_)));
+            assert_eq!(certificates(&house).await, [OTHER_IDP.certificate.base64()]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn m15_a_copy_from_before_the_connection_was_there_brings_no_key_along_though_nobody_is_pinned() {
+    for engine in ENGINES {
+        let house = House::open_to_here(engine).await;
+        let until = |days| Some(NOW.plus(DAY * days));
+        let current = signed(&listing(&[&IDP], until(10)), &IDP);
+        let publisher = Publisher::of(current.clone()).await;
+        house.apply(&publisher.file("")).await;
+        look(&house, &publisher, current).await;
+        for (days, times) in [(9, 2), (10, 2)] {
+            let overlap = signed(&listing(&[&OTHER_IDP, &IDP], until(days)), &IDP);
+            for _ in 0..times {
+                let came = look(&house, &publisher, overlap.clone()).await;
+                assert!(matches!(came, Look::Offered(_)), "{days}: {came:?}");
+                assert_eq!(certificates(&house).await, [IDP.certificate.base64()]);
+            }
+        }
+        let newer = signed(&listing(&[&OTHER_IDP, &IDP], until(11)), &IDP);
+        assert!(matches!(look(&house, &publisher, newer).await, Look::Changed));
+        assert_eq!(certificates(&house).await.len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn m15_a_pinned_signers_older_copy_that_ends_at_the_same_moment_brings_back_no_withdrawn_key() {
+    for engine in ENGINES {
+        let house = House::open_to_here(engine).await;
+        let federation = Idp::new(NOW.plus(DAY * 900));
+        let until = |days| Some(NOW.plus(DAY * days));
+        let by_federation = |idp: &Idp, days| signed(&listing(&[idp], until(days)), &federation);
+        let publisher = Publisher::of(by_federation(&IDP, 30)).await;
+        let pinned = format!("metadata_certificate = \"{}\"\n", federation.certificate.base64());
+        house.apply(&publisher.file(&pinned)).await;
+        reads_anew(&house, &publisher, &pinned, by_federation(&OTHER_IDP, 30)).await;
+        assert_eq!(certificates(&house).await, [OTHER_IDP.certificate.base64()]);
+        for _ in 0..3 {
+            let came = look(&house, &publisher, by_federation(&IDP, 30)).await;
+            assert!(matches!(&came, Look::Offered(why) if why.to_string().contains("withdrawn")), "{came:?}");
+            assert_eq!(certificates(&house).await, [OTHER_IDP.certificate.base64()]);
+        }
+        // What it has dated later is its word.
+        assert!(matches!(look(&house, &publisher, by_federation(&IDP, 31)).await, Look::Changed));
+        assert_eq!(certificates(&house).await, [IDP.certificate.base64()]);
+    }
+}
+
+#[tokio::test]
+async fn m15_another_key_to_encrypt_to_is_an_offer_where_nobody_has_signed_it() {
+    for engine in ENGINES {
+        let house = House::open_to_here(engine).await;
+        let encrypting = |idp: &Idp| {
+            let keys = [("signing", &IDP.certificate), ("encryption", &idp.certificate)];
+            metadata(ENTITY, &keys, SSO, "")
+        };
+        let publisher = Publisher::of(encrypting(&OTHER_IDP)).await;
+        house.apply(&publisher.file("")).await;
+        let before = house.connection("p").await;
+        let next = Idp::new(NOW.plus(DAY * 900));
+        for _ in 0..2 {
+            let came = look(&house, &publisher, encrypting(&next)).await;
+            assert!(matches!(&came, Look::Offered(why) if why.to_string().contains("encrypted")), "{came:?}");
+            assert_eq!(house.connection("p").await, before);
+        }
+        assert_eq!(actions(&house, "metadata_offered").await.len(), 1, "told once");
+        assert!(matches!(look(&house, &publisher, signed(&encrypting(&next), &IDP)).await, Look::Same));
+        let made = house.connection("p").await;
+        let kept = made.saml().unwrap().saml.metadata.as_ref().unwrap().encryption.clone();
+        assert_eq!(kept, Some(next.certificate.base64()));
+    }
 }
 
 #[tokio::test]
@@ -277,5 +434,29 @@ async fn m15_a_file_that_switches_a_connection_on_has_its_metadata_read_first_if
         house.apply(&publisher.file("")).await;
         assert!(house.connection("p").await.is_active());
         assert_eq!((unusable(&house).await, valid_until(&house).await), (None, until(30)));
+    }
+}
+
+#[tokio::test]
+async fn m15_a_file_that_takes_a_key_from_a_connection_that_it_switches_off_tells_that_what_was_live_is_kept()
+{
+    for engine in ENGINES {
+        let house = House::open_to_here(engine).await;
+        let typed = |idp: &Idp, more: &str| {
+            let certificate = idp.certificate.base64();
+            format!(
+                "[connection.p]\ntype = \"saml\"\nidp_entity_id = \"{ENTITY}\"\nidp_redirect_url = \"{SSO}\"\n\
+                 idp_x509_certificate = \"{certificate}\"\n{more}"
+            )
+        };
+        house.apply(&typed(&IDP, "")).await;
+        let off = typed(&OTHER_IDP, "state = \"disabled\"\n");
+        let report = house.try_to(&off, Mode::Apply).await.unwrap();
+        assert!(report.warnings[0].contains("what was live is kept"), "{:?}", report.warnings);
+        assert_eq!(certificates(&house).await, [IDP.certificate.base64()]);
+        assert!(!house.connection("p").await.is_active());
+        let report = house.try_to(&typed(&OTHER_IDP, ""), Mode::Apply).await.unwrap();
+        assert_eq!(report.warnings, [""; 0]);
+        assert_eq!(certificates(&house).await, [OTHER_IDP.certificate.base64()]);
     }
 }

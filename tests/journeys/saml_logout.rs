@@ -418,6 +418,84 @@ async fn m09_the_administrator_sees_a_refused_logout_message_without_names() {
     assert!(!shown.contains("of-bob"), "{shown}");
 }
 
+/// The address of the connection in the API.
+async fn path(house: &House) -> String {
+    format!("/connections/{}", house.connection("cb").await)
+}
+
+async fn acts(operator: &Api, path: &str, what: &str) -> Answer {
+    let answer = operator.send(Method::POST, &format!("{path}/{what}"), |ask| ask).await;
+    assert_eq!(answer.status, 200, "{what}: {}", answer.body);
+    answer
+}
+
+#[tokio::test]
+async fn m04_what_a_provider_ends_while_its_connection_is_off_is_over_when_that_is_on_again() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let house = Plan { engine, ..plan("") }.build().await;
+        let (slo, path, operator) = (slo(&house).await, path(&house).await, Api::operator(&house).await);
+        let ask = Application::rp1(&house).asks();
+        let mut bob = Person::new("bob@b.test");
+        bob.signs_in_by(&house, "cb", &ask, &Says::that("bob@b.test")).await.code();
+        acts(&operator, &path, "disable?force=true").await;
+        // Nobody else ends anything, and the page speaks of signing out.
+        let stranger = Signer::new("stranger", house.clock.now());
+        let before = house.before().await;
+        let page = brings(&slo, &ends(&house, &slo, &[], &stranger)).await;
+        assert_eq!(page.status, 403, "{}", page.body);
+        assert!(page.body.contains("Signing out may be incomplete"), "{}", page.body);
+        assert!(!page.body.contains("Try again"), "{}", page.body);
+        house.refused(&before, "signature_invalid").await;
+        assert_eq!(alive(&house).await, 1);
+        let told = answer(&brings(&slo, &ends(&house, &slo, &[], &house.saml("cb").signer)).await);
+        assert!(told.contains("status:Success"), "{told}");
+        assert_eq!(alive(&house).await, 0);
+        acts(&operator, &path, "enable").await;
+        assert_eq!(bob.browser.get(&format!("{}/account", house.url)).await.status, 303);
+    }
+}
+
+#[tokio::test]
+async fn m03_what_a_provider_answers_to_a_sign_out_counts_though_its_connection_is_off_by_then() {
+    let house = with_a_way_back().build().await;
+    let (slo, path, operator) = (slo(&house).await, path(&house).await, Api::operator(&house).await);
+    let (mut browser, asked) = signs_out(&house).await;
+    acts(&operator, &path, "disable?force=true").await;
+    let (id, xml) = answers_it(&house, &slo, value(&asked, "ID"), &Status::success());
+    let xml = sign_enveloped(&xml, &id, &house.saml("cb").signer.key, None).unwrap();
+    let answer = browser.post_form(&slo, &[("SAMLResponse", &BASE64.encode(xml.as_bytes()))]).await;
+    assert_eq!(answer.header("location"), Some("https://rp1.test/bye?state=s"), "{}", answer.body);
+    assert_eq!(house.events_of("logout.incomplete").await, 0);
+}
+
+#[tokio::test]
+async fn m03_a_sign_out_that_is_not_taken_is_answered_so_and_told_as_one() {
+    let house = plan("").build().await;
+    let (slo, path, operator) = (slo(&house).await, path(&house).await, Api::operator(&house).await);
+    let ask = Application::rp1(&house).asks();
+    Person::new("bob@b.test").signs_in_by(&house, "cb", &ask, &Says::that("bob@b.test")).await.code();
+    assert_eq!(operator.patch(&path, json!({"single_logout": false})).await.status, 200);
+    let live = operator.post(&format!("{path}/activate"), json!({"force": true})).await;
+    assert_eq!(live.status, 200, "{}", live.body);
+    let before = house.before().await;
+    let told = answer(&brings(&slo, &ends(&house, &slo, &[], &house.saml("cb").signer)).await);
+    assert!(told.contains("status:Responder") && told.contains("status:RequestDenied"), "{told}");
+    house.refused(&before, "connection").await;
+    assert_eq!(alive(&house).await, 1);
+    // Where there is no such connection, or there never was one that people signed in by.
+    let draft = json!({"type": "saml", "idp_entity_id": "https://new.test", "slug": "never-live"});
+    let made = operator.post("/connections", draft).await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    let draft = made.json()["id"].as_str().unwrap().to_owned();
+    for other in [draft.as_str(), "conn_00000000000000000000000000", "nonsense"] {
+        let slo = format!("{}/saml/{other}/slo", house.url);
+        let page = brings(&slo, &ends(&house, &slo, &[], &house.saml("cb").signer)).await;
+        assert_eq!(page.status, 403, "{other}: {}", page.body);
+        assert!(page.body.contains("Signing out may be incomplete"), "{other}: {}", page.body);
+    }
+    assert_eq!(alive(&house).await, 1);
+}
+
 /// A signed request for the redirect binding, whose name is encrypted to us.
 async fn encrypted(house: &House, slo: &str) -> String {
     let signer = Signer::of(KeyKind::Rsa4096, "cb", house.clock.now());

@@ -88,13 +88,14 @@ impl Keep {
         let Upstream::Saml(saml) = &before.settings.upstream else { return Ok(Look::NoAddress) };
         let Some(metadata) = &saml.metadata else { return Ok(Look::NoAddress) };
         // Another node, or the operator, was quicker.
-        if (&saml.idp, Some(metadata)) != (&self.known.idp, self.known.metadata.as_ref()) {
+        let known = (&self.known.idp, self.known.metadata.as_ref(), &self.known.withdrawn);
+        if (&saml.idp, Some(metadata), &saml.withdrawn) != known {
             return Ok(Look::Changed);
         }
         let turn = metadata_reads::find(tx, self.connection).await?;
         match read {
             Ok((described, Verdict::Offered(why))) => {
-                let offer = offer(&described.idp);
+                let offer = offer(&described);
                 let is_told = turn.as_ref().is_some_and(|turn| turn.offered.as_ref() == Some(&offer));
                 let next = self.next_read(turn.as_ref(), described.next_read_at);
                 self.done(tx, next, Some(offer)).await?;
@@ -252,7 +253,7 @@ fn compared(event: AuditEvent, old: &IdentityProvider, new: &IdentityProvider) -
 }
 
 /// By what an offer is known again: whatever else changes in the document, it is the same.
-fn offer(idp: &IdentityProvider) -> String {
+fn offer(described: &Described) -> String {
     // A list of texts cannot fail to be written.
-    Digest::of(&serde_json::to_vec(idp).unwrap_or_default()).text()
+    Digest::of(&serde_json::to_vec(&(&described.idp, &described.encryption)).unwrap_or_default()).text()
 }

@@ -5,7 +5,7 @@ use data_encoding::HEXLOWER;
 use super::Findings;
 use crate::broker::{Broker, Verdict};
 use crate::model::connection::{
-    ConnectionState, IdentityProvider, RENEW, SOON, SamlConnection, SpAddresses, Worry,
+    ConnectionState, IdentityProvider, RENEW, SOON, SamlConnection, SpAddresses, UNLISTED, Worry,
 };
 use crate::model::project::Project;
 use crate::protocol::saml::keys::Certificate;
@@ -116,6 +116,12 @@ async fn metadata(
             (None, false) => findings.warn(what, format!("{told} only: ask for a new file")),
         }
     }
+    for (fingerprint, since) in saml.unlisted() {
+        let since = since.rfc3339();
+        let told =
+            format!("{fingerprint} is still believed, and its metadata has not listed it since {since}");
+        findings.warn(what, format!("{told}: {UNLISTED}"));
+    }
     let Some(url) = saml.metadata_address() else { return Ok(()) };
     if let Some(turn) = metadata_reads::find(&mut &broker.db, connection.id).await?
         && let Some(failure) = turn.failure
@@ -125,10 +131,16 @@ async fn metadata(
         findings.warn(what, format!("{told}: {failure}"));
     }
     match broker.saml_metadata.read_again(url, saml).await {
-        Ok((described, _)) if described.idp == saml.idp => {
+        // What nobody has signed is taken only where it says the same.
+        Ok((described, Verdict::Taken)) if !described.signed => {
             findings.fine(what, format!("{url} says the same"));
         }
-        Ok((described, Verdict::Taken | Verdict::Partly)) => {
+        Ok((described, Verdict::Taken | Verdict::Patiently | Verdict::Partly))
+            if described.idp == saml.idp =>
+        {
+            findings.fine(what, format!("{url} says the same"));
+        }
+        Ok((described, Verdict::Taken | Verdict::Patiently | Verdict::Partly)) => {
             let new = told(&described.idp);
             findings.warn(
                 what,

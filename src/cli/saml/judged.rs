@@ -11,6 +11,7 @@ use super::explained::{self, Kind, leaf};
 use super::report::Report;
 use super::signatures::{brought_keys, certificate_line};
 use crate::broker::Broker;
+use crate::foundation::clock::Moment;
 use crate::foundation::id::RequestId;
 use crate::keys::saml_keyring::{Certified, SpKeys};
 use crate::login::authenticate;
@@ -158,7 +159,8 @@ pub async fn by_connection(
     let own = SpAddresses::of(&broker.issuer(project), connection.id);
     report.heading(format!("Held against the connection {}", connection.slug));
     report.line("as of", report.at.rfc3339());
-    if !Connection::is_active(&found) {
+    let is_in_use = is_in_use(broker, &found, captured).await?;
+    if !is_in_use {
         report.wrong(format!("the connection is {}: nothing is taken", found.state));
     }
     let idp = match connection.saml.usable() {
@@ -170,7 +172,18 @@ pub async fn by_connection(
     };
     let held = Held { broker, project, connection, own, idp };
     let taken = held.judge(captured, report).await?;
-    Ok(taken && Connection::is_active(&found))
+    Ok(taken && is_in_use)
+}
+
+/// What is over is over, also where nobody signs in any more.
+async fn is_in_use(broker: &Broker, found: &Connection, captured: &Captured) -> Result<bool, Error> {
+    let read = Document::parse(&captured.xml, &Limits::METADATA);
+    let kind = read.as_ref().ok().map(|document| Kind::of(document.root()));
+    let is_sign_out = matches!(kind, Some(Kind::LogoutRequest | Kind::LogoutResponse));
+    if found.is_active() || !is_sign_out {
+        return Ok(found.is_active());
+    }
+    Ok(connections::lifecycle_of(&mut &broker.db, found.id).await?.activated_at.is_some())
 }
 
 struct Held<'a> {
@@ -228,6 +241,12 @@ impl Held<'_> {
                 .wrong("nobody asked for it (no InResponseTo), and idp_initiated is off at this connection");
             return Ok(false);
         }
+        if let Some(latest) = self.too_old(assertion.get()) {
+            let refusal = Refusal::AuthenticationTooOld;
+            let expected = format!("a new sign-in, as force_authn wants: after {}", latest.rfc3339());
+            told(refusal.name(), &expected, &assertion.get().authn_instant.rfc3339(), report);
+            return Ok(false);
+        }
         if let Some(refusal) = self.speaks_against(&proof).await? {
             let found = match (&refusal, &proof.email) {
                 (Refusal::SubjectKind(_), _) => proof.naming.to_string(),
@@ -244,6 +263,15 @@ impl Held<'_> {
             report.warn(format!("left out: {line}"));
         }
         Ok(true)
+    }
+
+    /// When they would have had to sign in, where every answer must be of a new sign-in: no request of ours that it could
+    /// answer is as old as that.
+    fn too_old(&self, assertion: &Assertion) -> Option<Moment> {
+        let flow = Duration::from_secs(self.broker.config.login.flow_lifetime);
+        let leeway = Duration::from_secs(self.connection.settings.leeway);
+        let latest = assertion.issued.minus(flow + leeway);
+        (self.connection.saml.request.force_authn && assertion.authn_instant < latest).then_some(latest)
     }
 
     /// Why whom it names would not come in, as far as their user and their place tell it: a sign-in is made, and taken back
@@ -336,7 +364,8 @@ impl Held<'_> {
             now: report.at,
             skew: Duration::from_secs(self.connection.settings.leeway),
         };
-        let read = if Kind::of(root) == Kind::LogoutRequest {
+        let is_request = Kind::of(root) == Kind::LogoutRequest;
+        let read = if is_request {
             let ours = self.ours().await?;
             let naming = ours.as_ref().map(|ours| plain_keys(&ours.naming)).unwrap_or_default();
             logout::read_request(received, &expected, &naming).map(drop).map_err(|unmet| unmet.why)
@@ -345,7 +374,15 @@ impl Held<'_> {
             logout::read_response(received, &expected, request).map(drop)
         };
         match &read {
-            Ok(()) => report.fine("it would be taken"),
+            Ok(()) if is_request && !self.connection.saml.single_logout => {
+                report.wrong("single_logout is off at this connection: it would be refused");
+                return Ok(false);
+            }
+            Ok(()) if is_request => {
+                report.fine("it would be taken");
+                report.warn("not tried here: whether it was used before, and whether anybody is signed in whom it names");
+            }
+            Ok(()) => report.fine("it would be taken, if it answers a request of ours that still waits"),
             Err(refused) => tell(refused, report),
         }
         Ok(read.is_ok())
@@ -395,7 +432,7 @@ fn taken(assertion: &Assertion, report: &mut Report) {
     report.line("  attributes", assertion.attributes.len());
     report.line("  remembered until", report.moment(&assertion.not_on_or_after.rfc3339()));
     report.warn(
-        "not tried here: the rule of the connection's domains, whether it was used before, and whether the provider has \
-         signed the person out since, which decide then",
+        "not tried here: the rule of the connection's domains, whether it was used before, how new the sign-in has to be for \
+         whoever asked for it, and whether the provider has signed the person out since, which decide then",
     );
 }

@@ -60,7 +60,22 @@ pub async fn enable(change: &mut Change<'_, '_>, before: Held) -> Result<Held, R
     if before.lifecycle.activated_at.is_none() {
         return switched(change, &before, ConnectionState::Draft, "organization.connection.updated").await;
     }
+    refuse_over_draft(change, &before)?;
     reopen(change, before).await
+}
+
+/// Whoever is believed by what was live, and no more by what has been drafted since, does not come back unawares (threats M15).
+fn refuse_over_draft(change: &Change<'_, '_>, before: &Held) -> Result<(), Refused> {
+    let Some(draft) = &before.draft else { return Ok(()) };
+    if before.connection.settings.trusts_no_more(&draft.settings) || change.names_what_it_read() {
+        return Ok(());
+    }
+    let detail = format!(
+        "version {} is a draft by which the provider is believed otherwise: make that live, or throw it away; or read the \
+         connection, and send its ETag as If-Match",
+        draft.number
+    );
+    Err(Refused::new(Code::PreconditionRequired, detail))
 }
 
 /// As it was when it was live last.

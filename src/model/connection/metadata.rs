@@ -5,8 +5,8 @@ use std::time::Duration;
 use url::{Host, Url};
 
 use super::saml::{
-    IdentityProvider, Metadata, MetadataSource, Missed, SamlSettings, ServiceEndpoint, ServiceEndpoints,
-    Withdrawn, key_name, keys_of,
+    IdentityProvider, Metadata, MetadataSource, SamlSettings, ServiceEndpoint, ServiceEndpoints, Withdrawn,
+    key_name, keys_of,
 };
 use crate::foundation::clock::Moment;
 use crate::foundation::secret::Digest;
@@ -22,10 +22,8 @@ pub const LARGEST: usize = 5 << 20;
 const EVERY: Duration = Duration::from_secs(6 * 3_600);
 const OFTENEST: Duration = Duration::from_secs(3_600);
 const RAREST: Duration = Duration::from_secs(86_400);
-/// How long keys are missed before they are taken away, where documents have no date.
-const PATIENCE: Duration = Duration::from_secs(86_400);
-/// Withdrawn keys that are remembered; the oldest are forgotten first.
-const MOST_WITHDRAWN: usize = 64;
+/// Withdrawn keys and addresses that are remembered; the oldest are forgotten first.
+const MOST_WITHDRAWN: usize = 128;
 
 /// An identity provider as a document describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,7 +38,10 @@ pub struct Described {
     pub encryption: Option<String>,
     /// Keys that it lists and that are not used, each with the reason.
     pub dropped: Vec<String>,
+    /// Until when it counts.
     pub valid_until: Option<Moment>,
+    /// Its own end, however far: by that documents are told from older ones.
+    pub ends: Option<Moment>,
     /// When the document should be looked at again.
     pub next_read_at: Moment,
 }
@@ -119,7 +120,6 @@ pub fn kept(
     known: Option<&SamlSettings>,
     now: Moment,
 ) -> Metadata {
-    let signed_until = described.valid_until.filter(|_| described.signed);
     Metadata {
         source,
         entity_id: entity_id.map(str::to_owned),
@@ -127,29 +127,28 @@ pub fn kept(
         digest: described.digest.clone(),
         read_at: now,
         given_at: now,
-        given_until: signed_until,
-        changed_at: now,
+        given_until: described.ends,
         valid_until: described.valid_until,
         dated_at: known
             .and_then(|known| known.metadata.as_ref())
             .and_then(|known| known.dated_so(described.valid_until)),
-        signed_until,
-        withdrawn: known.map_or_else(Vec::new, |known| withdrawn(known, &described.idp, (now, false))),
+        signed_until: described.ends.filter(|_| described.signed),
         dropped: described.dropped.clone(),
         encryption: described.encryption.clone(),
         missed: None,
+        moving: None,
     }
 }
 
-/// The keys that are not to come back by themselves, once `new` takes the place of what is known.
+/// The keys and addresses that are not to come back by themselves, once `new` takes the place of what is known.
 pub fn withdrawn(
     known: &SamlSettings,
     new: &IdentityProvider,
     (at, by_document): (Moment, bool),
 ) -> Vec<Withdrawn> {
-    let present = new.key_names();
-    let mut withdrawn = known.metadata.as_ref().map_or_else(Vec::new, |metadata| metadata.withdrawn.clone());
-    for key in known.idp.key_names() {
+    let present = new.names();
+    let mut withdrawn = known.withdrawn.clone();
+    for key in known.idp.names() {
         withdrawn.retain(|one| one.key != key);
         withdrawn.push(Withdrawn { key, at, by_document });
     }
@@ -167,39 +166,6 @@ pub fn with_keys_of(known: &IdentityProvider, listed: &IdentityProvider) -> Iden
         Some(_) => IdentityProvider { certificates: all, ..known.clone() },
         None => known.clone(),
     }
-}
-
-/// Signed documents without a date, and those that end at the same moment, cannot be told apart by their age, and one node
-/// of a provider may publish an older copy for a while. What such a one does not list any more is missed first, and taken
-/// away if it is missed for a day. An operator takes it away at once.
-pub fn patient(
-    saml: &SamlSettings,
-    known: &Metadata,
-    mut described: Described,
-    now: Moment,
-) -> (Described, Option<Missed>) {
-    if !described.signed {
-        return (described, known.missed.clone());
-    }
-    let listed = described.idp.key_names();
-    let keys: Vec<_> = saml.idp.key_names().into_iter().filter(|known| !listed.contains(known)).collect();
-    let is_newer =
-        described.valid_until.is_some_and(|own| known.signed_until.is_none_or(|until| own > until));
-    if keys.is_empty() || is_newer {
-        return (described, None);
-    }
-    let known = known.missed.clone().filter(|missed| missed.keys == keys);
-    let missed = known.unwrap_or(Missed { keys, since: now });
-    if now.since(missed.since) >= PATIENCE {
-        return (described, None);
-    }
-    // More than are tried are not kept: then the provider's word counts at once.
-    let all = with_keys_of(&saml.idp, &described.idp);
-    let kept = all.key_names();
-    if listed.iter().all(|one| kept.contains(one)) {
-        described.idp.certificates = all.certificates;
-    }
-    (described, Some(missed))
 }
 
 fn described(document: &[u8], read: IdpMetadata, now: Moment) -> Result<Described, DescriptionError> {
@@ -227,6 +193,7 @@ fn described(document: &[u8], read: IdpMetadata, now: Moment) -> Result<Describe
         encryption: read.encryption.as_ref().map(Certificate::base64),
         dropped: read.dropped.iter().map(|key| format!("key {}: {}", key.position, key.reason)).collect(),
         valid_until: read.valid_until,
+        ends: read.valid_until,
         next_read_at: now.plus(every),
     })
 }

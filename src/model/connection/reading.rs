@@ -4,7 +4,7 @@
 //! live before, holds a copy of the reading of its day, and that is nobody's word for it: with the same word of the author, the
 //! reading that is live counts, and never the copy.
 
-use super::{Connection, Metadata, SamlSettings, Settings, Upstream, Version, VersionState, key_name};
+use super::{Connection, SamlSettings, Settings, Upstream, Version, VersionState, key_name};
 use crate::foundation::clock::Moment;
 
 impl Version {
@@ -16,13 +16,14 @@ impl Version {
             return self;
         };
         let is_outdated = match self.state {
-            // Somebody may have had it read anew for the draft.
-            VersionState::Draft => own.is_read_like(live) && own.changed_at() <= live.changed_at(),
+            // What somebody has had read anew for the draft is their word, whatever a document says since.
+            VersionState::Draft => own.is_read_like(live) && own.given_at() <= live.given_at(),
             // What somebody has had read anew since is taken back with all else.
             _ => own.is_read_like(live) && own.given_at() == live.given_at(),
         };
         if is_outdated {
             (own.idp, own.metadata) = (live.idp.clone(), live.metadata.clone());
+            own.withdrawn.clone_from(&live.withdrawn);
         } else {
             own.keep_withdrawn(live, self.created_at);
         }
@@ -51,28 +52,22 @@ impl SamlSettings {
             && self.idp.entity_id == other.idp.entity_id
     }
 
-    fn changed_at(&self) -> Option<Moment> {
-        self.metadata.as_ref().map(|metadata| metadata.changed_at)
-    }
-
     fn given_at(&self) -> Option<Moment> {
         self.metadata.as_ref().map(|metadata| metadata.given_at)
     }
 
     /// `typed_at`: when it was said who the provider is, if that was typed.
     fn keep_withdrawn(&mut self, live: &Self, typed_at: Moment) {
-        let Some(Metadata { withdrawn, .. }) = &live.metadata else { return };
+        let withdrawn = &live.withdrawn;
         let said_at = self.given_at().unwrap_or(typed_at);
         let is_gone =
             |name: &str| withdrawn.iter().any(|one| one.key == name && one.by_document && one.at > said_at);
         self.idp.certificates.retain(|text| !is_gone(&key_name(text)));
-        let present = self.idp.key_names();
-        if let Some(own) = &mut self.metadata {
-            for one in withdrawn {
-                let is_known = own.withdrawn.iter().any(|known| known.key == one.key);
-                if !is_known && !present.contains(&one.key) {
-                    own.withdrawn.push(one.clone());
-                }
+        let present = self.idp.names();
+        for one in withdrawn {
+            let is_known = self.withdrawn.iter().any(|known| known.key == one.key);
+            if !is_known && !present.contains(&one.key) {
+                self.withdrawn.push(one.clone());
             }
         }
     }

@@ -25,6 +25,10 @@ pub struct SamlSettings {
     pub idp: IdentityProvider,
     /// Where `idp` was read. Absent: it was typed.
     pub metadata: Option<Metadata>,
+    /// Keys that were taken away and addresses that were left, wherever they had been read: none comes back by itself,
+    /// whatever describes the provider now.
+    #[serde(default)]
+    pub withdrawn: Vec<Withdrawn>,
     pub request: RequestSettings,
     pub wants: Wants,
     pub subject: Subject,
@@ -118,20 +122,15 @@ pub struct Metadata {
     pub read_at: Moment,
     /// When somebody said that this is who the provider is: they answer for what was read then.
     pub given_at: Moment,
-    /// Until when the document counted that was read then, if its signature did.
+    /// The end of the document that was read then, signed or not: it is their word.
     pub given_until: Option<Moment>,
-    /// When certificates or addresses last became what they are, by somebody's word or by a document.
-    pub changed_at: Moment,
     /// The document's own `validUntil`. What was read at an address does not count beyond it.
     pub valid_until: Option<Moment>,
     /// Since when that end is known, where documents since then have said the same; absent: since it was read.
     #[serde(default)]
     pub dated_at: Option<Moment>,
-    /// The `validUntil` of the newest document whose signature counted: one that ends before it is older.
+    /// The `validUntil` of the newest document whose signature counted, however far: one that ends before it is older.
     pub signed_until: Option<Moment>,
-    /// Keys that were taken away: an old document must not bring them back by itself.
-    #[serde(default)]
-    pub withdrawn: Vec<Withdrawn>,
     /// Keys that the document lists and that are not used, each with the reason.
     #[serde(default)]
     pub dropped: Vec<String>,
@@ -139,9 +138,12 @@ pub struct Metadata {
     /// document brings another one that nobody signed.
     #[serde(default)]
     pub encryption: Option<String>,
-    /// Keys that a document without a date does not list any more.
+    /// Keys that are believed, and that a signed document does not list any more.
     #[serde(default)]
     pub missed: Option<Missed>,
+    /// Where people are to be sent, as a signed document says that may be an old one.
+    #[serde(default)]
+    pub moving: Option<Moving>,
 }
 
 impl Metadata {
@@ -159,20 +161,69 @@ impl Metadata {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Withdrawn {
-    /// As [`key_name`] tells it.
+    /// As [`key_name`] tells it; or an address.
     pub key: String,
     pub at: Moment,
     /// Who took it away: a document that counts, or else whoever said anew who the provider is.
     pub by_document: bool,
 }
 
-/// What nobody has dated may be an old copy: what is missing in it stays trusted until it has been missing for a day.
+/// What is not newer than all that counted may be an old copy: what is missing in it stays trusted until it has been missing
+/// for a day.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Missed {
     /// As [`key_name`] tells them.
     pub keys: Vec<String>,
     pub since: Moment,
+}
+
+/// Other addresses, which count once a day has passed of nothing else.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Moving {
+    pub sso: ServiceEndpoints,
+    pub slo: ServiceEndpoints,
+    pub since: Moment,
+}
+
+impl Moving {
+    /// From what is known to what is listed now: since when, if that was so before.
+    pub fn of(
+        (known, listed): (&IdentityProvider, &IdentityProvider),
+        before: Option<&Self>,
+        now: Moment,
+    ) -> Option<Self> {
+        let to = (&listed.sso, &listed.slo);
+        if to == (&known.sso, &known.slo) {
+            return None;
+        }
+        let same = before.filter(|before| (&before.sso, &before.slo) == to);
+        let since = same.map_or(now, |same| same.since);
+        Some(Self { sso: listed.sso.clone(), slo: listed.slo.clone(), since })
+    }
+
+    pub fn is_over(&self, now: Moment) -> bool {
+        now.since(self.since) >= PATIENCE
+    }
+}
+
+/// How long keys are missed before they are taken away, and people are sent where they were.
+const PATIENCE: Duration = Duration::from_secs(86_400);
+
+impl Missed {
+    /// These keys are missed now: since when, if they were missed before.
+    pub fn of(keys: Vec<String>, before: Option<&Self>, now: Moment) -> Option<Self> {
+        if keys.is_empty() {
+            return None;
+        }
+        let since = before.filter(|before| before.keys == keys).map_or(now, |before| before.since);
+        Some(Self { keys, since })
+    }
+
+    pub fn is_over(&self, now: Moment) -> bool {
+        now.since(self.since) >= PATIENCE
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -205,6 +256,17 @@ impl SamlSettings {
         self.metadata.as_ref()?.valid_until
     }
 
+    /// Its certificates that are believed though the provider's own document does not list their keys any more, by their
+    /// fingerprints, and since when.
+    pub fn unlisted(&self) -> Vec<(String, Moment)> {
+        let Some(missed) = self.metadata.as_ref().and_then(|metadata| metadata.missed.as_ref()) else {
+            return Vec::new();
+        };
+        let is_missed = |text: &&String| missed.keys.contains(&key_name(text));
+        let all = self.idp.certificates.iter().filter(is_missed);
+        all.map(|text| (fingerprint(text), missed.since)).collect()
+    }
+
     /// Until when, if that is soon: what is renewed in time has been read anew twice before. A document that is written anew
     /// each time, and ends when the one before did, renews nothing.
     pub fn running_out(&self, now: Moment) -> Option<Moment> {
@@ -216,6 +278,9 @@ impl SamlSettings {
 
 /// What to do about metadata that runs out.
 pub const RENEW: &str = "nothing newer that counts is at its address; look at what is offered there, have the provider renew it, or give it as a document, which never runs out";
+
+/// What to do about a key that the provider's own document does not list any more.
+pub const UNLISTED: &str = "after a day it goes by itself, unless an older copy may be at the address; if the provider has given it up, have the metadata read anew, and it goes at once";
 
 /// How we ask.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -578,6 +643,11 @@ impl IdentityProvider {
     /// SHA-256 of each certificate, as people compare them: hexadecimal digits.
     pub fn fingerprints(&self) -> Vec<String> {
         self.certificates.iter().map(|text| fingerprint(text)).collect()
+    }
+
+    /// Its keys and addresses.
+    pub fn names(&self) -> Vec<String> {
+        self.key_names().into_iter().chain(self.addresses().map(str::to_owned)).collect()
     }
 
     /// The keys of its certificates: of two certificates of one key, a connection trusts the same.

@@ -37,19 +37,24 @@ impl Settings {
             && self.assign_organizations.iter().all(|place| live.assign_organizations.contains(place))
     }
 
+    /// Whether all whose word these believe are believed by the others, too.
+    pub fn trusts_no_more(&self, others: &Self) -> bool {
+        match (&self.upstream, &others.upstream) {
+            (Upstream::Oidc(own), Upstream::Oidc(others)) => own.trusts_no_more(others),
+            (Upstream::Saml(own), Upstream::Saml(others)) => own.trusts_no_more(others),
+            _ => false,
+        }
+    }
+
     /// What it takes for these to take the place of what is `live`.
     pub fn may_return(&self, live: &Self) -> Return {
-        let (is_trusted, asks_enough) = match (&self.upstream, &live.upstream) {
-            (Upstream::Oidc(former), Upstream::Oidc(live)) => {
-                (former.trusts_no_more(live), former.asks_no_less(live))
-            }
-            (Upstream::Saml(former), Upstream::Saml(live)) => {
-                (former.trusts_no_more(live), former.asks_no_less(live))
-            }
-            _ => (false, false),
+        let asks_enough = match (&self.upstream, &live.upstream) {
+            (Upstream::Oidc(former), Upstream::Oidc(live)) => former.asks_no_less(live),
+            (Upstream::Saml(former), Upstream::Saml(live)) => former.asks_no_less(live),
+            _ => false,
         };
         match () {
-            () if !is_trusted || !asks_enough || self.leeway > live.leeway => Return::Asked,
+            () if !self.trusts_no_more(live) || !asks_enough || self.leeway > live.leeway => Return::Asked,
             () if self.believes_like(live) => Return::Harmless,
             () => Return::OfTheKnown,
         }
@@ -73,11 +78,11 @@ impl OidcSettings {
 
 impl SamlSettings {
     fn trusts_no_more(&self, live: &Self) -> bool {
-        let fingerprints = live.idp.fingerprints();
+        let keys = live.idp.key_names();
         let addresses: Vec<_> = live.idp.addresses().collect();
         (self.preset, &self.idp.entity_id, &self.subject) == (live.preset, &live.idp.entity_id, &live.subject)
             && self.read_from() == live.read_from()
-            && self.idp.fingerprints().iter().all(|one| fingerprints.contains(one))
+            && self.idp.key_names().iter().all(|one| keys.contains(one))
             && self.idp.addresses().all(|one| addresses.contains(&one))
     }
 
@@ -143,11 +148,12 @@ fn of_saml(saml: &SamlSettings) -> SamlSettings {
     if let Some(metadata) = &mut known.metadata {
         metadata.digest.clear();
         metadata.read_at = crate::foundation::clock::Moment::from_millis(0);
-        (metadata.given_at, metadata.changed_at) = (metadata.read_at, metadata.read_at);
+        metadata.given_at = metadata.read_at;
         (metadata.given_until, metadata.valid_until, metadata.signed_until) = (None, None, None);
         (metadata.dated_at, metadata.encryption) = (None, None);
-        (metadata.withdrawn, metadata.dropped, metadata.missed) = (Vec::new(), Vec::new(), None);
+        (metadata.dropped, metadata.missed, metadata.moving) = (Vec::new(), None, None);
     }
+    known.withdrawn.clear();
     // The format of the name stays: it says which names may be taken for the person.
     let RequestSettings { binding, force_authn, login_hint, signature, .. } = DULL;
     known.request = RequestSettings { binding, force_authn, login_hint, signature, ..known.request };

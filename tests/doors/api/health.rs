@@ -139,6 +139,7 @@ async fn s1_a7_h17_owners_are_told_before_the_metadata_of_a_provider_runs_out() 
                 encryption: None,
                 dropped: Vec::new(),
                 valid_until: Some(until),
+                ends: Some(until),
                 next_read_at: now,
             };
             saml.metadata = Some(kept(&described, source, (None, None), None, read_at));

@@ -17,7 +17,7 @@ use crate::foundation::secret::Secret;
 use crate::login::authenticate::trial;
 use crate::login::counted::{Evidence, Heard};
 use crate::login::diagnosis::Diagnosis;
-use crate::login::doorstep::{self, Came, Serves, Standing, Told, stop};
+use crate::login::doorstep::{self, About, Came, Serves, Standing, Told, stop};
 use crate::login::flow::{self, Again, Journey};
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, answer, answer_in, authenticate, next};
@@ -51,7 +51,7 @@ pub async fn consume(mut visitor: Visitor, Path(connection): Path<String>, carri
     let params = match carried.0 {
         Ok(params) => params,
         Err(unreadable) => {
-            return doorstep::unread(&visitor, &connection, "login.refused", &unreadable).await;
+            return doorstep::unread(&visitor, &connection, About::SigningIn, &unreadable).await;
         }
     };
     let posted = posted(&params);
@@ -68,7 +68,7 @@ pub async fn consume(mut visitor: Visitor, Path(connection): Path<String>, carri
             return onward;
         }
     }
-    let connection = match doorstep::named(&visitor, &connection, "login.refused", |_| None).await {
+    let connection = match doorstep::named(&visitor, &connection, About::SigningIn).await {
         Ok(connection) => connection,
         Err(page) => return page,
     };
@@ -146,7 +146,7 @@ pub async fn consume_nothing(
     let params = Params::parse(query.unwrap_or_default().as_bytes()).unwrap_or_default();
     let why = message::unsupported(params.iter().map(|(name, _)| name), false);
     let why = why.unwrap_or("an answer must be posted: choose the HTTP-POST binding");
-    let connection = match doorstep::named(&visitor, &connection, "login.refused", |_| None).await {
+    let connection = match doorstep::named(&visitor, &connection, About::SigningIn).await {
         Ok(connection) => connection,
         Err(page) => return page,
     };

@@ -86,9 +86,10 @@ pub async fn led(
         return Err(Refused::new(Check::InResponseTo, "a request of ours", found).into());
     }
     let Some(application) = target(visitor, connection).await.map_err(Told::Stop)? else {
-        let found = "a default application without initiate_login_uri, or none";
+        let expected =
+            "a default application that is enabled, offers this connection and has initiate_login_uri";
         let refusal = Refusal::AssertionRefused("default_application");
-        return Err(Diagnosis::new(refusal, "a default application with initiate_login_uri", found).into());
+        return Err(Diagnosis::new(refusal, expected, "one of which that is not so, or none").into());
     };
     let sp = visitor.saml_addresses(connection.id).entity_id;
     let mut proof = answered::proof((connection, &sp), None, assertion, now)?;

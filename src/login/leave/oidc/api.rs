@@ -13,7 +13,7 @@ use super::{SignOut, said};
 use crate::foundation::id::ConnectionId;
 use crate::login::leave::{Cause, Ending};
 use crate::login::refusal::Refusal;
-use crate::login::{Stop, note_event, refused};
+use crate::login::{Stop, doorstep, note_event, refused};
 use crate::model::connection::{Connection, OidcConnection};
 use crate::protocol::jose::Typ;
 use crate::protocol::oauth::error::OAuthError;
@@ -63,8 +63,7 @@ pub async fn told(
 /// Every refusal is written down in the trail of the connection's organization.
 async fn taken(visitor: &Visitor, id: &str, params: &Params) -> Result<(), Stop> {
     let found = known(visitor, id).await?;
-    let connection = found.as_ref().filter(|found| found.is_active()).and_then(Connection::oidc);
-    let outcome = match connection {
+    let outcome = match with_sessions(visitor, found.as_ref()).await? {
         Some(connection) => ended(visitor, connection, params).await,
         None => Err(Refusal::LogoutTokenRefused("connection").into()),
     };
@@ -83,6 +82,17 @@ async fn taken(visitor: &Visitor, id: &str, params: &Params) -> Result<(), Stop>
 pub(super) async fn known(visitor: &Visitor, id: &str) -> Result<Option<Connection>, Stop> {
     let Ok(id) = id.parse::<ConnectionId>() else { return Ok(None) };
     Ok(connections::by_id(&mut &visitor.broker().db, visitor.project.id, id).await?)
+}
+
+/// By one that was live there may be sessions, whatever has become of it.
+pub(super) async fn with_sessions<'c>(
+    visitor: &Visitor,
+    found: Option<&'c Connection>,
+) -> Result<Option<OidcConnection<'c>>, Stop> {
+    match found {
+        Some(found) if doorstep::has_been_live(visitor, found).await? => Ok(found.oidc()),
+        _ => Ok(None),
+    }
 }
 
 async fn ended(visitor: &Visitor, connection: OidcConnection<'_>, params: &Params) -> Result<(), Stop> {

@@ -2,7 +2,7 @@
 
 /// Each name is said in one way, whichever of the two tokens it is of.
 const WORDS: &[(&str, &str)] = &[
-    ("connection", "at this address there is no connection of OpenID Connect that is active"),
+    ("connection", "at this address there is no connection of OpenID Connect that is, or was, active"),
     ("replayed", "a token with this jti was used before"),
     ("token_missing", "the token is missing"),
     ("token_malformed", "the token is no JWT, or stands more than once"),

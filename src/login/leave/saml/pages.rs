@@ -13,7 +13,7 @@ use crate::audit;
 use crate::foundation::id::ConnectionId;
 use crate::keys::saml_keyring::SpKeys;
 use crate::login::diagnosis::Diagnosis;
-use crate::login::doorstep::{self, Came, Serves, Standing, Told, stop};
+use crate::login::doorstep::{self, About, Came, Serves, Standing, Told, stop};
 use crate::login::leave::{self, Cause};
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, answer};
@@ -50,7 +50,7 @@ pub async fn by_redirect(
 pub async fn by_post(visitor: Visitor, Path(connection): Path<String>, carried: MessageForm) -> Response {
     match carried.0 {
         Ok(params) => serve(&visitor, &connection, &params, Way::Post).await,
-        Err(unreadable) => doorstep::unread(&visitor, &connection, "logout.refused", &unreadable).await,
+        Err(unreadable) => doorstep::unread(&visitor, &connection, About::SigningOut, &unreadable).await,
     }
 }
 
@@ -86,8 +86,7 @@ impl Arrived<'_> {
 }
 
 async fn serve(visitor: &Visitor, connection: &str, params: &Params, came: Way<'_>) -> Response {
-    let fault = |found: SamlConnection<'_>| (!found.saml.single_logout).then_some("single_logout is off");
-    let connection = match doorstep::named(visitor, connection, "logout.refused", fault).await {
+    let connection = match doorstep::named(visitor, connection, About::SigningOut).await {
         Ok(connection) => connection,
         Err(page) => return page,
     };
@@ -165,8 +164,9 @@ async fn arrived<'q>(
 /// What cannot be believed confirms nothing and ends nothing, and says so.
 pub(super) fn told_of(diagnosis: Diagnosis) -> Diagnosis {
     match diagnosis.refusal {
-        Refusal::AssertionRefused(why) => {
-            Diagnosis::new(Refusal::SignOutUnconfirmed(why), diagnosis.expected, diagnosis.found)
+        Refusal::AssertionRefused(_) | Refusal::IdpUnreachable(_) => {
+            let refusal = Refusal::SignOutUnconfirmed(diagnosis.refusal.name());
+            Diagnosis::new(refusal, diagnosis.expected, diagnosis.found)
         }
         refusal => Diagnosis { refusal, ..diagnosis },
     }
@@ -181,6 +181,7 @@ pub(super) struct Message<'a> {
 }
 
 impl Serves for Message<'_> {
+    const ABOUT: About = About::SigningOut;
     type Served = Served;
     async fn serve(&self, connection: SamlConnection<'_>) -> Result<Served, Told> {
         let door = Door { message: self, connection };
@@ -229,6 +230,13 @@ impl Door<'_> {
         let received = self.received(&idp).await?;
         let reply = Reply { door: self, idp: &idp, keys: &keys };
         match logout::read_request(received, &self.expected(&idp, &at.slo), &naming) {
+            Ok(request) if !self.connection.saml.single_logout => {
+                let refusal = Refusal::AssertionRefused("connection");
+                let why =
+                    Diagnosis::new(refusal, "a connection that is in use for this", "single_logout is off");
+                let status = Status::new(status::RESPONDER, Some(status::REQUEST_DENIED));
+                reply.refusing(&request.get().id, &status, why).await
+            }
             Ok(request) => match self.end_all(request.get()).await? {
                 Ended::All(opens) => reply.after(&request.get().id, opens).await.map(Served::from),
                 Ended::Nobody => reply.knowing_nobody(&request.get().id).map(Served::from),

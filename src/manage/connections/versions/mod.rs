@@ -21,7 +21,7 @@ use crate::model::connection::VersionState;
 use crate::model::readiness::{Missing, TRIED_WITHIN};
 use crate::store::durable::{connection_tests, connection_versions};
 
-pub use draft::{begun_on, put_draft, redraft, rename, renamed};
+pub use draft::{begun_on, discard, put_draft, redraft, rename, renamed};
 pub use outdated::{refuse as refuse_outdated, undoes};
 
 /// Whoever signed in longer ago than this does not depend on a connection.

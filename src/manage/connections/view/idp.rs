@@ -5,7 +5,8 @@ use serde::Serialize;
 
 use crate::foundation::clock::Moment;
 use crate::model::connection::{
-    IdentityProvider, RENEW, SamlSettings, ServiceEndpoint, Settings, Upstream, Worry, fingerprint,
+    IdentityProvider, RENEW, SamlSettings, ServiceEndpoint, Settings, UNLISTED, Upstream, Worry, fingerprint,
+    key_name,
 };
 use crate::protocol::saml::keys::Certificate;
 
@@ -49,13 +50,24 @@ pub fn idp(settings: &Settings, now: Moment) -> Option<IdpView> {
     let ends = saml
         .running_out(now)
         .map(|until| format!("its metadata is valid until {} only: {RENEW}", until.rfc3339()));
+    let unlisted = saml.unlisted().into_iter().map(|(fingerprint, since)| {
+        let since = since.rfc3339();
+        format!(
+            "{fingerprint} is still believed, and its metadata has not listed it since {since}: {UNLISTED}"
+        )
+    });
+    let moving = metadata.as_ref().and_then(|metadata| metadata.moving.as_ref()).map(|moving| {
+        let since = moving.since.rfc3339();
+        format!("its metadata names other addresses since {since}: people are sent there once that has lasted for a day")
+    });
     let dropped = metadata.iter().flat_map(|metadata| &metadata.dropped);
     let dropped = dropped.map(|why| format!("its metadata lists what is not used: {why}"));
     let ours = own.worries(now).into_iter().map(|(fingerprint, worry)| {
         format!("our own certificate {fingerprint} {worry}: bring its successor, and show it to the provider")
     });
     let theirs = idp.worries(now).into_iter().map(warning);
-    let warnings = ends.into_iter().chain(dropped).chain(theirs).chain(ours).collect();
+    let warnings =
+        ends.into_iter().chain(unlisted).chain(moving).chain(dropped).chain(theirs).chain(ours).collect();
     let IdentityProvider { entity_id, sso, slo, certificates } = idp.clone();
     let location = |endpoint: Option<ServiceEndpoint>| endpoint.map(|it| it.location);
     Some(IdpView {
@@ -79,13 +91,17 @@ pub fn other_certificates(live: &Settings, draft: &Settings) -> Vec<String> {
     let (Upstream::Saml(live), Upstream::Saml(draft)) = (&live.upstream, &draft.upstream) else {
         return Vec::new();
     };
-    let (live, draft) = (live.idp.fingerprints(), draft.idp.fingerprints());
-    let new = draft.iter().filter(|one| !live.contains(one)).map(|one| {
+    // A certificate is the case of a key: a renewed one changes nothing of what is believed.
+    let others = |these: &IdentityProvider, those: &IdentityProvider| {
+        let keys = those.key_names();
+        let other = these.certificates.iter().filter(|one| !keys.contains(&key_name(one)));
+        other.map(|one| fingerprint(one)).collect::<Vec<_>>()
+    };
+    let new = others(&draft.idp, &live.idp).into_iter().map(|one| {
         format!("{one} is not believed yet: compare it with what the provider's administrator says")
     });
-    let gone = live
-        .iter()
-        .filter(|one| !draft.contains(one))
+    let gone = others(&live.idp, &draft.idp)
+        .into_iter()
         .map(|one| format!("{one} is believed now, and no longer once this is live"));
     new.chain(gone).collect()
 }

@@ -147,6 +147,7 @@ impl Plan<'_, '_> {
         self.schedule(&after, Some(&before)).await?;
         self.changed("connection", &part.slug.value, fields);
         self.warn_of_draft(&part.slug.value, &written);
+        self.warn_of_what_was_live(&part.slug.value, &written);
         // The provider must know the new key.
         let secret = match part.state {
             ConnectionState::Active => written.connection.secret,
@@ -167,6 +168,21 @@ impl Plan<'_, '_> {
             draft.number,
             written.undone().join(", ")
         ));
+    }
+
+    /// Of a connection that is off, what was live believes whom the file believes no more.
+    fn warn_of_what_was_live(&mut self, slug: &str, written: &Held) {
+        let (live, draft) = (&written.connection, written.draft.as_ref());
+        let Some(draft) = draft.filter(|draft| !live.settings.trusts_no_more(&draft.settings)) else {
+            return;
+        };
+        if !live.is_active() {
+            self.report.warnings.push(format!(
+                "connection {slug}: it is {}, and what the file says of the provider waits as a draft (version {}); what was \
+                 live is kept, and does not come back unless somebody has read that",
+                live.state, draft.number
+            ));
+        }
     }
 
     /// What was live, and shall not be, is compared with what is worked on beside it.

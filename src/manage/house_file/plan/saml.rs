@@ -5,6 +5,7 @@ use crate::keys::connection_secret;
 use crate::manage::house_file::change::Introduction;
 use crate::manage::house_file::describe::Wanted;
 use crate::manage::house_file::parts::{ConnectionPart, DescribedBy, SamlPart, UpstreamPart};
+use crate::model::connection::metadata::withdrawn;
 use crate::model::connection::{Connection, IdentityProvider, Metadata, SamlSettings, SpAddresses, Upstream};
 use crate::store::durable::applications;
 use crate::store::durable::engine::StoreError;
@@ -18,8 +19,10 @@ impl Plan<'_, '_> {
         before: Option<&Connection>,
     ) -> Result<SamlSettings, StoreError> {
         let (idp, metadata) = self.identity_provider(part, saml, before)?;
+        let known = before.and_then(Connection::saml).map(|connection| connection.saml);
         Ok(SamlSettings {
             preset: saml.preset,
+            withdrawn: known.map_or_else(Vec::new, |known| withdrawn(known, &idp, (self.tools.now, false))),
             idp,
             metadata,
             request: saml.request.clone(),

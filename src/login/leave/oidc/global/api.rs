@@ -14,7 +14,7 @@ use crate::login::leave::oidc::{OLDEST, api};
 use crate::login::leave::{Cause, Ending};
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, note_event, refused};
-use crate::model::connection::{Connection, OidcConnection};
+use crate::model::connection::OidcConnection;
 use crate::protocol::jose::{Claims, Typ};
 use crate::protocol::oauth::error::OAuthError;
 use crate::web::reply;
@@ -65,8 +65,7 @@ fn told(visitor: &Visitor, refusal: &Refusal) -> Response {
 
 async fn asked(visitor: &Visitor, id: &str, body: &[u8]) -> Result<(), Stop> {
     let found = api::known(visitor, id).await?;
-    let connection = found.as_ref().filter(|found| found.is_active()).and_then(Connection::oidc);
-    let outcome = match connection {
+    let outcome = match api::with_sessions(visitor, found.as_ref()).await? {
         Some(connection) => revoked(visitor, connection, body).await,
         None => Err(Refusal::LogoutTokenRefused("connection").into()),
     };

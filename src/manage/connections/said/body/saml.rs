@@ -357,6 +357,7 @@ impl SamlBody {
             preset,
             idp: IdentityProvider::default(),
             metadata: None,
+            withdrawn: Vec::new(),
             request: self.request(&facts, &mut faults),
             wants: Wants {
                 signed: self.want_signed.unwrap_or(WantedSignature::Either),
