@@ -11,6 +11,7 @@ use super::authority::{Need, Standing, Target, Verdict, is_fresh, judge};
 use super::caller::{Caller, Who};
 use super::refused::{Code, Refused};
 use crate::foundation::clock::Moment;
+use crate::foundation::id::OrganizationId;
 use crate::foundation::secret::Digest;
 use crate::model::organization::Organization;
 use crate::model::permission::Permission;
