@@ -246,7 +246,7 @@ async fn m15_whom_a_draft_believes_no_more_is_not_switched_on_again_unawares() {
         fine(scene.operator.put(&scene.path, scene.typed(&scene.next.certificate).await).await);
         let before = scene.operator.get(&scene.path).await.json();
         let told = scene.turns("enable").await;
-        assert_eq!((told.status.as_u16(), &told.json()["code"]), (428, &json!("precondition_required")));
+        assert_eq!((told.status.as_u16(), &told.json()["code"]), (428, &json!("draft_unread")));
         assert!(told.body.contains("make that live, or throw it away"), "{}", told.body);
         assert_eq!(scene.operator.get(&scene.path).await.json(), before);
         assert_eq!(before["state"], json!("disabled"));

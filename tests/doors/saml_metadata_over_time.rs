@@ -333,6 +333,7 @@ async fn m15_a_pinned_signers_older_copy_that_ends_at_the_same_moment_brings_bac
         let publisher = Publisher::of(by_federation(&IDP, 30)).await;
         let pinned = format!("metadata_certificate = \"{}\"\n", federation.certificate.base64());
         house.apply(&publisher.file(&pinned)).await;
+        house.clock.turn(Duration::from_secs(1));
         reads_anew(&house, &publisher, &pinned, by_federation(&OTHER_IDP, 30)).await;
         assert_eq!(certificates(&house).await, [OTHER_IDP.certificate.base64()]);
         for _ in 0..3 {

@@ -483,7 +483,9 @@ async fn m03_a_sign_out_that_is_not_taken_is_answered_so_and_told_as_one() {
     house.refused(&before, "connection").await;
     assert_eq!(alive(&house).await, 1);
     // Where there is no such connection, or there never was one that people signed in by.
-    let draft = json!({"type": "saml", "idp_entity_id": "https://new.test", "slug": "never-live"});
+    let draft = json!({
+        "type": "saml", "idp_entity_id": "https://new.test", "slug": "never-live", "scope": "project"
+    });
     let made = operator.post("/connections", draft).await;
     assert_eq!(made.status, 201, "{}", made.body);
     let draft = made.json()["id"].as_str().unwrap().to_owned();

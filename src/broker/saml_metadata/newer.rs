@@ -2,9 +2,8 @@
 
 use super::judge::{Verdict, Why};
 use crate::foundation::clock::Moment;
-use crate::model::connection::metadata::{Described, with_keys_of, withdrawn};
-use crate::model::connection::{IdentityProvider, Metadata, Missed, Moving, SOON, SamlSettings, key_name};
-use crate::protocol::saml::keys::Certificate;
+use crate::model::connection::metadata::{Described, renewal, with_keys_of, withdrawn};
+use crate::model::connection::{IdentityProvider, Metadata, Missed, Moving, SamlSettings, key_name};
 
 /// The settings with the reading that a document leaves; the same if it changes nothing.
 pub(super) fn newer(
@@ -135,19 +134,6 @@ fn with_listed_only(known: &IdentityProvider, listed: &IdentityProvider) -> Iden
     let keys = listed.key_names();
     let certificates = known.certificates.iter().filter(|text| keys.contains(&key_name(text)));
     IdentityProvider { certificates: certificates.cloned().collect(), ..known.clone() }
-}
-
-/// The certificate that takes the place of one for the same key, though nobody has signed that: only of one that is about to
-/// run out, and by one that is not. By the address alone nothing else is changed.
-fn renewal(text: &str, listed: &IdentityProvider, now: Moment) -> Option<String> {
-    let until = |text: &str| Certificate::from_base64(text).ok().map(|read| read.not_after());
-    if until(text).is_none_or(|until| until > now.plus(SOON)) {
-        return None;
-    }
-    let name = key_name(text);
-    let same = listed.certificates.iter().filter(|one| key_name(one) == name);
-    let later = same.filter(|one| until(one).is_some_and(|until| until > now.plus(SOON)));
-    later.max_by_key(|one| until(one)).cloned()
 }
 
 /// Until when what is known counts once a document that nobody has signed confirms it: what was signed goes no further by

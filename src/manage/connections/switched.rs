@@ -75,7 +75,7 @@ fn refuse_over_draft(change: &Change<'_, '_>, before: &Held) -> Result<(), Refus
          connection, and send its ETag as If-Match",
         draft.number
     );
-    Err(Refused::new(Code::PreconditionRequired, detail))
+    Err(Refused::new(Code::DraftUnread, detail))
 }
 
 /// As it was when it was live last.

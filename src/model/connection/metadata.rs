@@ -5,8 +5,8 @@ use std::time::Duration;
 use url::{Host, Url};
 
 use super::saml::{
-    IdentityProvider, Metadata, MetadataSource, SamlSettings, ServiceEndpoint, ServiceEndpoints, Withdrawn,
-    key_name, keys_of,
+    IdentityProvider, Metadata, MetadataSource, SOON, SamlSettings, ServiceEndpoint, ServiceEndpoints,
+    Withdrawn, key_name, keys_of,
 };
 use crate::foundation::clock::Moment;
 use crate::foundation::secret::Digest;
@@ -166,6 +166,19 @@ pub fn with_keys_of(known: &IdentityProvider, listed: &IdentityProvider) -> Iden
         Some(_) => IdentityProvider { certificates: all, ..known.clone() },
         None => known.clone(),
     }
+}
+
+/// The certificate that takes the place of one for the same key, though nobody has signed that: only of one that is about to
+/// run out, and by one that is not. By the address alone nothing else is changed.
+pub fn renewal(text: &str, listed: &IdentityProvider, now: Moment) -> Option<String> {
+    let until = |text: &str| Certificate::from_base64(text).ok().map(|read| read.not_after());
+    if until(text).is_none_or(|until| until > now.plus(SOON)) {
+        return None;
+    }
+    let name = key_name(text);
+    let same = listed.certificates.iter().filter(|one| key_name(one) == name);
+    let later = same.filter(|one| until(one).is_some_and(|until| until > now.plus(SOON)));
+    later.max_by_key(|one| until(one)).cloned()
 }
 
 fn described(document: &[u8], read: IdpMetadata, now: Moment) -> Result<Described, DescriptionError> {

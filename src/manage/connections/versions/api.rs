@@ -293,6 +293,7 @@ impl Operation for Enable {
     const STATUS: &'static [u16] = &[200];
     const CODES: &'static [Code] = &[
         Code::ConnectionIncomplete,
+        Code::DraftUnread,
         Code::LimitReached,
         Code::OwnerRequired,
         Code::PreconditionFailed,
