@@ -142,8 +142,12 @@ async fn c22_c02_how_people_sign_in_is_no_allowed_applications_to_decide() {
         // It reads both, and says of itself that it does no more.
         fine(third.get(policy).await);
         assert_eq!(fine(third.get(&domain).await)["trust_email"], json!(false));
-        let may = fine(third.get("/me/permissions").await)["permissions"].clone();
-        let may: Vec<_> = may.as_array().unwrap().iter().map(|one| one["permission"].clone()).collect();
-        assert!(may.contains(&json!("policy:read")) && !may.contains(&json!("policy:write")), "{may:?}");
+        let told = fine(third.get("/me/permissions").await)["permissions"].clone();
+        let may = |permission: &str| {
+            let all = told.as_array().unwrap();
+            let one = all.iter().find(|one| one["permission"] == json!(permission)).unwrap();
+            one["effective"].clone()
+        };
+        assert_eq!((may("policy:read"), may("policy:write")), (json!(true), json!(false)), "{told}");
     }
 }
