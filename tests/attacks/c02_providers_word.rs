@@ -222,7 +222,7 @@ async fn h01_who_may_not_add_members_lets_no_strangers_become_some() {
             house.refused(&before, "role_ceiling").await;
         }
         // It is theirs to draft, and not to make live.
-        fine(writer.patch(&path, json!({"jit": "create_and_join"})).await);
+        let drafted = fine(writer.patch(&path, json!({"jit": "create_and_join"})).await);
         tries(&house).await;
         let before = house.before().await;
         let activate = format!("{path}/activate");
@@ -230,7 +230,8 @@ async fn h01_who_may_not_add_members_lets_no_strangers_become_some() {
         house.refused(&before, "role_ceiling").await;
         let both = [&WRITER[..], &["members:write", "organization:read"]].concat();
         let both = Api::key(&house, "org-a", &both).await;
-        let live = fine(both.post(&activate, json!({})).await);
+        let version = json!({"version": drafted["draft"]["version"]});
+        let live = fine(both.post(&activate, version).await);
         assert_eq!(live["settings"]["jit"], json!("create_and_join"));
         // To let fewer in is everybody's who may write it; to let them in again, by taking that back, is not.
         fine(writer.patch(&path, json!({"jit": "expected_only"})).await);

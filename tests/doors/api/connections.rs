@@ -506,7 +506,10 @@ async fn s1_r25_what_members_depend_on_is_not_taken_away_unless_they_have_anothe
                   client_secret = { env = \"CA_SECRET\" }\n";
     let house = Plan::default().and(google).and(THIRD).build().await;
     let key = Api::key(&house, "org-a", &EVERYTHING).await;
-    let third = Api::by_consent(&house, "ann@a.test", "org-a").await;
+    // No owner has come by it: it is nobody's last way in.
+    let third = Api::by_consent(&house, "con@a.test", "org-a").await;
+    house.execute("UPDATE memberships SET roles = '[\"admin\"]' WHERE roles = '[\"member\"]'").await;
+    house.execute("UPDATE membership_roles SET role = 'admin' WHERE role = 'member'").await;
     let path = path_of(&house, "ca").await;
     house
         .execute(r#"UPDATE organizations SET policy = replace(policy, '"enforcement":"off"', '"enforcement":"required"') WHERE slug = 'org-a'"#)
