@@ -113,8 +113,8 @@ pub enum StartError {
     #[error("{0}")]
     Mail(#[from] PostSettingsError),
     #[error(
-        "the clock of the database is {} s from this machine's: more than {} s may not lie between them; let both be set by NTP",
-        .0.as_secs(), CLOCKS_APART.as_secs()
+        "the clock of the database is {:.1} s from this machine's: more than {} s may not lie between them; let both be set by NTP",
+        .0.as_secs_f64(), CLOCKS_APART.as_secs()
     )]
     Clocks(Duration),
 }

@@ -122,11 +122,12 @@ impl Step {
     /// Whether there may be more.
     async fn run(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
         let Some(turn) = sign_outs::hold(tx, self.ended).await? else { return Ok(false) };
-        let entered = sign_outs::take(tx, self.ended, &turn).await?;
+        let mut entered = sign_outs::take(tx, self.ended, &turn).await?;
         if entered.is_empty() {
             sign_outs::close(tx, self.ended).await?;
             return Ok(false);
         }
+        entered.extend(sign_outs::take_rest(tx, &entered).await?);
         let mut told: HashMap<ApplicationId, bool> = HashMap::new();
         for (session, application, user, organization) in self.concerned(entered) {
             let is_told = match told.get(&application) {

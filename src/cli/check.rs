@@ -126,6 +126,12 @@ async fn mail(config: &Config, findings: &mut Findings) {
     }
 }
 
+/// Whether a server would start by the database's time.
+async fn clock(config: &Config, findings: &mut Findings) -> Option<()> {
+    let kept = Broker::keeps_time(&config.database, &Clock::System).await;
+    findings.judge("clock", kept, |()| "the database's is ours".into())
+}
+
 /// Opens the house, unless that would make or change something.
 async fn open(config: Config, findings: &mut Findings) -> Option<Broker> {
     let absent = sqlite_path(&config.database.url).filter(|path| !std::path::Path::new(path).exists());
@@ -143,7 +149,10 @@ async fn open(config: Config, findings: &mut Findings) -> Option<Broker> {
                 Some(path) => {
                     findings.fine("database", format!("{path} does not exist yet; the first start makes it"))
                 }
-                None => findings.fine("database", Age::None),
+                None => {
+                    findings.fine("database", Age::None);
+                    clock(&config, findings).await?;
+                }
             }
             let key = MasterKey::load(&config.keys.folder, config.keys.master_key.as_ref());
             findings.judge("master key", key, |key| match key {
@@ -154,6 +163,7 @@ async fn open(config: Config, findings: &mut Findings) -> Option<Broker> {
         }
         Ok(earlier @ Age::Earlier(_)) => {
             findings.warn("database", format!("{earlier}; what is in it can be checked after that"));
+            clock(&config, findings).await?;
             return None;
         }
         Ok(other) => {
@@ -168,9 +178,7 @@ async fn open(config: Config, findings: &mut Findings) -> Option<Broker> {
     let what = |db: &Database| format!("{} is open, and its schema up to date", db.engine());
     let db = findings.judge("database", Database::open(&config.database).await, what)?;
     findings.judge("database", db.ping().await, |()| "it answers".into())?;
-    findings.judge("clock", Broker::keeps_time(&config.database, &Clock::System).await, |()| {
-        "the database's is ours".into()
-    })?;
+    clock(&config, findings).await?;
     let loaded = MasterKey::load(&config.keys.folder, config.keys.master_key.as_ref());
     let key = match loaded {
         Ok(key) => key,

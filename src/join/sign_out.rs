@@ -148,7 +148,7 @@ pub async fn take_back(tx: &mut Tx<'_>, keep: &Keep, held: &Held) -> Result<usiz
         let entered = match held.within {
             // A logout token that names no organization ends all that the application has by that session: until the rest is
             // over, too, it is told of none.
-            Within::Personal => sign_outs::take_last_of_application(tx, user, application).await?,
+            Within::Personal => sign_outs::take_last_of_application(tx, user, application, keep.now).await?,
             within => sign_outs::take_of_application(tx, user, application, within.filter()).await?,
         };
         let whole = if held.within == Within::Everything { Whole::Yes } else { Whole::No };
@@ -170,7 +170,8 @@ async fn tell(tx: &mut Tx<'_>, keep: &Keep, entered: &[Entered], whole: Whole) -
     let of = |one: &Entered| {
         (one.application, one.session, one.user, one.organization.filter(|_| whole == Whole::No))
     };
-    let told: BTreeSet<_> = entered.iter().map(of).collect();
+    let rest = sign_outs::take_rest(tx, entered).await?;
+    let told: BTreeSet<_> = entered.iter().chain(&rest).map(of).collect();
     let mut last: Option<(ApplicationId, bool)> = None;
     for (application_id, session_id, user_id, organization_id) in told {
         let is_told = match last {

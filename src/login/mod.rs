@@ -49,7 +49,7 @@ use crate::protocol::oauth::params::{LONGEST_NAME, shown};
 use crate::store::durable::applications;
 use crate::store::durable::engine::StoreError;
 use crate::telemetry::names;
-use crate::web::cookies::Remembered;
+use crate::web::cookies::{self, Remembered};
 use crate::web::reply::{self, Fault, Response};
 use crate::web::templates::{ErrorPage, Href, Page, Problem};
 use crate::web::visitor::Visitor;
@@ -122,7 +122,13 @@ pub async fn answer_in(
                 Ok(journey) if again.is_a_look() => return reply::see_other(&journey.path(visitor, "")),
                 // What they brought is used up, and the login goes on.
                 Ok(journey) => (Refusal::FlowExpired, Ways::into(visitor, &journey)),
-                Err(_) => (Refusal::FlowExpired, Ways::back(visitor, flow).await),
+                // By a double press, say, while the application still looks at the answer to the first.
+                Err(_) => match flow.parse() {
+                    Ok(id) if again.pressed.is_some() && cookies::has_ended(&visitor.headers, id) => {
+                        return already_ended(visitor, id).await;
+                    }
+                    _ => (Refusal::FlowExpired, Ways::back(visitor, flow).await),
+                },
             },
         },
         Err(Stop::Refused(Refusal::ForeignForm)) => match Journey::find(visitor, flow).await {

@@ -117,6 +117,12 @@ impl Remembered {
     }
 }
 
+/// Whether this browser held the flow, and has been told its end.
+pub fn has_ended(headers: &HeaderMap, flow: FlowId) -> bool {
+    let name = format!("{PREFIX}{flow}");
+    pairs(headers).any(|(key, value)| key == name && value.starts_with(THEN))
+}
+
 /// The flows of which the browser says that it holds them, the newest first, no more than it may hold.
 pub fn flows(headers: &HeaderMap) -> impl Iterator<Item = FlowId> {
     named(headers).into_iter().rev().take(MOST)

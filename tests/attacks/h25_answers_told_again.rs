@@ -96,6 +96,16 @@ async fn h24_a_code_is_told_again_to_the_press_that_it_answers_and_to_no_other()
     };
     let code = told(&con.browser.clone().submit(&pressed).await);
     assert!(code.contains("code="), "{code}");
+    // Whose browser has taken the answer, and whose application still looks at it.
+    let mut browser = con.browser.clone();
+    assert_eq!(told(&browser.submit(&pressed).await), code);
+    let late = browser.submit(&pressed).await;
+    assert_eq!((late.status.as_u16(), late.location()), (403, None), "{}", late.body);
+    assert!(
+        late.body.contains("has already ended") && late.body.contains("Return to First App"),
+        "{}",
+        late.body
+    );
     let others = [
         ("another organization", picker.clone().with("choice", &page.choice("B Corporation"))),
         ("cancel", at("/cancel")),

@@ -84,6 +84,16 @@ async fn m17_who_waits_too_long_at_the_picker_proves_anew_and_has_picked() {
             assert_eq!(tokens.id["org_name"], json!("org-b"));
             assert_eq!(tokens.id["auth_time"], json!(house.clock.now().seconds()));
         }
+        // By a double press, of which the browser shows the second answer, nothing is lost.
+        let ask = asks();
+        let page = con.follows(&ask).await;
+        house.turn_clock(64);
+        let form = page.picker().with("choice", &page.choice("B Corporation"));
+        let first = con.browser.submit(&form).await;
+        let second = con.browser.submit(&form).await;
+        assert_eq!((first.status, second.status), (303.try_into().unwrap(), 303.try_into().unwrap()));
+        let arrival = con.goes_on(&ask, second).await;
+        assert_eq!(ask.redeems(&arrival).await.id["org_name"], json!("org-b"));
         // Who comes back as somebody else has picked nothing.
         let ask = asks().with("prompt", "login");
         let page = con.follows(&ask).await;

@@ -37,6 +37,10 @@ async fn act(browser: Session, Posted { visitor, mut journey, params }: Posted) 
             journey.login.stage = Stage::Acting(acting);
             next::proceed(&visitor, &browser, journey).await
         }
+        // They have picked before, and are to prove anew who they are for that: by pressing twice nobody loses it.
+        Err(Stop::Refused(Refusal::FlowExpired)) if journey.login.picked.is_some() => {
+            reply::see_other(&journey.path(&visitor, ""))
+        }
         Err(stop) => next::stopped(&visitor, journey, stop).await,
     }
 }

@@ -1,6 +1,8 @@
 //! Sign-outs in the durable store: which applications got tokens in which session, and what ended of which they are still
 //! to be told. Whoever ends something writes one row, however many sessions that concerns; the rest is done behind it.
 
+use std::collections::BTreeSet;
+
 use super::engine::{Read, Row, StoreError, Tx, params};
 use super::{logout_notices, parsed};
 use crate::foundation::clock::Moment;
@@ -36,8 +38,9 @@ pub async fn enter(tx: &mut Tx<'_>, entered: &Entered, now: Moment) -> Result<()
                 " || ",
                 turn!("'member' AND ended_id = $3 AND within_id = $6"),
                 ") ON CONFLICT (session_id, application_id, acts_for, delegation_id) DO UPDATE
-                   SET spared = excluded.spared
-                   WHERE excluded.spared <> '' AND excluded.spared <> session_applications.spared"
+                   SET spared = excluded.spared, over_since = NULL
+                   WHERE (excluded.spared <> '' AND excluded.spared <> session_applications.spared)
+                      OR session_applications.over_since IS NOT NULL"
             ),
             params![
                 entered.session,
@@ -172,18 +175,38 @@ pub async fn take_of_application(
     tx.all(sql, params![user, application, within]).await?.iter().map(entered).collect()
 }
 
-/// As [`take_of_application`], of what is for no organization: of sessions by which it has nothing else.
+/// As [`take_of_application`], of what is for no organization: of sessions by which it has nothing else. Where it has, that
+/// comes with the last of it (see [`take_rest`]).
 pub async fn take_last_of_application(
     tx: &mut Tx<'_>,
     user: UserId,
     application: ApplicationId,
+    now: Moment,
 ) -> Result<Vec<Entered>, StoreError> {
     let sql = "DELETE FROM session_applications
                WHERE user_id = $1 AND application_id = $2 AND acts_for = '' AND session_id NOT IN
                      (SELECT session_id FROM session_applications
                       WHERE user_id = $1 AND application_id = $2 AND acts_for <> '')
                RETURNING session_id, application_id, user_id, acts_for, delegation_id, home_id";
-    tx.all(sql, params![user, application]).await?.iter().map(entered).collect()
+    let taken = tx.all(sql, params![user, application]).await?;
+    let sql = "UPDATE session_applications SET over_since = $3 WHERE user_id = $1 AND application_id = $2 AND acts_for = ''";
+    tx.execute(sql, params![user, application, now]).await?;
+    taken.iter().map(entered).collect()
+}
+
+/// What was taken back before, by the same sessions and applications, and is the last that they have now.
+pub async fn take_rest(tx: &mut Tx<'_>, taken: &[Entered]) -> Result<Vec<Entered>, StoreError> {
+    let sql = "DELETE FROM session_applications
+               WHERE session_id = $1 AND application_id = $2 AND acts_for = '' AND over_since IS NOT NULL
+                 AND NOT EXISTS (SELECT 1 FROM session_applications o
+                                 WHERE o.session_id = $1 AND o.application_id = $2 AND o.acts_for <> '')
+               RETURNING session_id, application_id, user_id, acts_for, delegation_id, home_id";
+    let mut rest = Vec::new();
+    let of: BTreeSet<_> = taken.iter().map(|one| (one.session, one.application)).collect();
+    for (session, application) in of {
+        rest.extend(tx.one(sql, params![session, application]).await?.as_ref().map(entered).transpose()?);
+    }
+    Ok(rest)
 }
 
 fn entered(row: &Row) -> Result<Entered, StoreError> {

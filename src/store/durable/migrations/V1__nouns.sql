@@ -736,6 +736,8 @@ CREATE TABLE session_applications (
     since           BIGINT NOT NULL,
     -- The turns of what had ended before they came back: its end is not theirs. Mostly empty.
     spared          TEXT NOT NULL,
+    -- Since when what is for nobody is taken back, and not told of: that would end the rest, too.
+    over_since      BIGINT,
     PRIMARY KEY (session_id, application_id, acts_for, delegation_id)
 );
 CREATE INDEX session_applications_by_user ON session_applications (user_id);
