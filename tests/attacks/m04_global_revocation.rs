@@ -173,8 +173,14 @@ async fn m04_a_call_that_is_not_this_providers_or_not_new_revokes_nothing() {
             signed(&house, &with(fine.clone(), "aud", json!(house.url))),
             "revocation_token_audience",
         ),
-        ("too old", signed(&house, &with(fine.clone(), "iat", json!(now - 200))), "revocation_token_times"),
-        ("run out", signed(&house, &with(fine.clone(), "exp", json!(now - 100))), "revocation_token_times"),
+        ("too old", signed(&house, &with(fine.clone(), "iat", json!(now - 200))), "revocation_token_stale"),
+        ("run out", signed(&house, &with(fine.clone(), "exp", json!(now - 100))), "revocation_token_expired"),
+        (
+            "still to come",
+            signed(&house, &with(fine.clone(), "iat", json!(now + 600))),
+            "revocation_token_future",
+        ),
+        ("without an end", signed(&house, &with(fine.clone(), "exp", json!(null))), "revocation_token_times"),
         ("no id", signed(&house, &with(fine.clone(), "jti", Value::Null)), "revocation_token_id"),
         ("nonsense", "x.y.z".to_owned(), "revocation_token_malformed"),
     ] {

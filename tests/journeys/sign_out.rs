@@ -185,6 +185,12 @@ async fn m03_h28_whoever_is_signed_out_finds_back_to_the_application_that_wanted
             }
         }
     }
+    // Whoever others have registered chooses its name and where it leads: no page of ours sends anybody there.
+    let others = "[application.rp1]\nconsent_required = true\n";
+    let house = plan(Engine::Sqlite).with("[application.rp1]\n", others).build().await;
+    let done = Person::new("ann@a.test").browser.get(&end_session(&house, &[("client_id", "rp1")])).await;
+    assert!(done.body.contains("You are signed out"), "{}", done.body);
+    assert!(!done.body.contains("Return to") && !done.body.contains("rp1.test"), "{}", done.body);
 }
 
 #[tokio::test]

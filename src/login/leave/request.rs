@@ -65,7 +65,9 @@ pub async fn judge(visitor: &Visitor, request: &EndSession) -> Result<Asked, Sto
         (Some(application), Some(hint)) => Some(meant(visitor, application, &hint.names).await?),
         _ => None,
     };
-    let home = application.as_ref().and_then(|application| application.front_door(&visitor.issuer()));
+    // Others choose the name that a link would bear, and where it leads (threats H26).
+    let ours = application.as_ref().filter(|application| !application.settings.client.consent_required);
+    let home = ours.and_then(|application| application.front_door(&visitor.issuer()));
     Ok(Asked { application, back, home, hint })
 }
 

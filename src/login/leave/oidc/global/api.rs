@@ -15,7 +15,7 @@ use crate::login::leave::{Cause, Ending};
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, note_event, refused};
 use crate::model::connection::OidcConnection;
-use crate::protocol::jose::{Claims, Typ};
+use crate::protocol::jose::{ClaimError, Claims, Typ};
 use crate::protocol::oauth::error::OAuthError;
 use crate::web::reply;
 use crate::web::visitor::Visitor;
@@ -142,9 +142,13 @@ fn fits(
     }
     let (now, leeway) = (visitor.broker().now(), Duration::from_secs(connection.settings.leeway));
     let times = claims.check_times(now, leeway).and_then(|()| claims.iat());
-    let issued = times.map_err(|_| "revocation_token_times")?;
+    let issued = times.map_err(|wrong| match wrong {
+        ClaimError::Expired => "revocation_token_expired",
+        ClaimError::NotYetValid | ClaimError::IssuedInFuture => "revocation_token_future",
+        ClaimError::Json(_) | ClaimError::Missing(_) | ClaimError::Wrong { .. } => "revocation_token_times",
+    })?;
     if issued.plus(OLDEST).plus(leeway) < now {
-        return Err("revocation_token_times");
+        return Err("revocation_token_stale");
     }
     let jti = claims.string("jti").map_err(|_| "revocation_token_id")?;
     Ok((jti.to_owned(), issued))
