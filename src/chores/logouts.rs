@@ -127,7 +127,9 @@ impl Step {
             sign_outs::close(tx, self.ended).await?;
             return Ok(false);
         }
-        entered.extend(sign_outs::take_rest(tx, &entered).await?);
+        if !self.ended.ends_the_session() {
+            entered.extend(sign_outs::take_rest(tx, &entered).await?);
+        }
         let mut told: HashMap<ApplicationId, bool> = HashMap::new();
         for (session, application, user, organization) in self.concerned(entered) {
             let is_told = match told.get(&application) {

@@ -170,7 +170,10 @@ async fn tell(tx: &mut Tx<'_>, keep: &Keep, entered: &[Entered], whole: Whole) -
     let of = |one: &Entered| {
         (one.application, one.session, one.user, one.organization.filter(|_| whole == Whole::No))
     };
-    let rest = sign_outs::take_rest(tx, entered).await?;
+    let rest = match whole {
+        Whole::Yes => Vec::new(),
+        Whole::No => sign_outs::take_rest(tx, entered).await?,
+    };
     let told: BTreeSet<_> = entered.iter().chain(&rest).map(of).collect();
     let mut last: Option<(ApplicationId, bool)> = None;
     for (application_id, session_id, user_id, organization_id) in told {

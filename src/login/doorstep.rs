@@ -122,8 +122,11 @@ async fn is_in_use(visitor: &Visitor, found: &Connection, about: About) -> Resul
 }
 
 pub async fn has_been_live(visitor: &Visitor, found: &Connection) -> Result<bool, StoreError> {
+    if found.is_active() {
+        return Ok(true);
+    }
     let lifecycle = connections::lifecycle_of(&mut &visitor.broker().db, found.id).await?;
-    Ok(found.is_active() || lifecycle.activated_at.is_some())
+    Ok(lifecycle.activated_at.is_some())
 }
 
 /// The page for what is no form with a message. It is written down, for the connection's administrator.

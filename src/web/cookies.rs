@@ -96,8 +96,7 @@ pub struct Remembered {
 impl Remembered {
     /// Of this flow, as the browser has it: for the pages that it is shown, and for nothing else.
     pub fn of(headers: &HeaderMap, flow: FlowId) -> Self {
-        let name = format!("{PREFIX}{flow}");
-        let Some((_, value)) = pairs(headers).find(|(key, _)| *key == name) else { return Self::default() };
+        let Some(value) = value_of(headers, flow) else { return Self::default() };
         let mut rest = value.split(THEN).skip(1);
         let application = rest.next().and_then(|id| id.parse().ok());
         Self { application, language: rest.next().and_then(|tag| tag.parse().ok()) }
@@ -119,8 +118,13 @@ impl Remembered {
 
 /// Whether this browser held the flow, and has been told its end.
 pub fn has_ended(headers: &HeaderMap, flow: FlowId) -> bool {
+    value_of(headers, flow).is_some_and(|value| value.starts_with(THEN))
+}
+
+/// What the browser keeps of a flow.
+fn value_of(headers: &HeaderMap, flow: FlowId) -> Option<&str> {
     let name = format!("{PREFIX}{flow}");
-    pairs(headers).any(|(key, value)| key == name && value.starts_with(THEN))
+    pairs(headers).find(|(key, _)| *key == name).map(|(_, value)| value)
 }
 
 /// The flows of which the browser says that it holds them, the newest first, no more than it may hold.

@@ -54,6 +54,18 @@ pub struct Found {
     pub browser: Option<Browser>,
 }
 
+/// Nobody is known yet by whom it is done.
+fn keep(broker: &Broker, project: &Project, request: RequestId) -> Keep {
+    Keep {
+        random: broker.random.clone(),
+        project: project.clone(),
+        actor: Actor::House,
+        by: None,
+        request: Some(request),
+        now: broker.now(),
+    }
+}
+
 /// Makes the session of somebody who is proved, or says why not; in that case nothing is written.
 pub async fn sign_in(
     broker: &Broker,
@@ -64,14 +76,7 @@ pub async fn sign_in(
     // A first login may race with itself in another tab; the loser finds what the winner made.
     for attempt in 0..2 {
         let work = SignIn {
-            keep: Keep {
-                random: broker.random.clone(),
-                project: project.clone(),
-                actor: Actor::House,
-                by: None,
-                request: Some(request),
-                now: broker.now(),
-            },
+            keep: keep(broker, project, request),
             lifetime: Duration::from_secs(broker.config.login.session_lifetime),
             found: found.clone(),
         };
@@ -97,14 +102,7 @@ pub async fn rehearsed(
     request: RequestId,
     (connection, proof): (&Connection, &Proof),
 ) -> Result<Option<Refusal>, StoreError> {
-    let keep = Keep {
-        random: broker.random.clone(),
-        project: project.clone(),
-        actor: Actor::House,
-        by: None,
-        request: Some(request),
-        now: broker.now(),
-    };
+    let keep = keep(broker, project, request);
     let turn = Turn::of_nobody(&broker.random);
     let found =
         Found { proof: proof.clone(), standing: None, turn, silent: None, invitation: None, browser: None };

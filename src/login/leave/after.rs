@@ -84,7 +84,6 @@ pub struct After {
     /// Its own registered address, with its state.
     back: Option<String>,
     /// Where its people begin: the way back where it named none.
-    #[serde(default)]
     home: Option<String>,
     /// What applications want the browser to open (OpenID Connect Front-Channel Logout 1.0, section 2).
     frames: Vec<String>,

@@ -202,7 +202,9 @@ pub async fn take_rest(tx: &mut Tx<'_>, taken: &[Entered]) -> Result<Vec<Entered
                                  WHERE o.session_id = $1 AND o.application_id = $2 AND o.acts_for <> '')
                RETURNING session_id, application_id, user_id, acts_for, delegation_id, home_id";
     let mut rest = Vec::new();
-    let of: BTreeSet<_> = taken.iter().map(|one| (one.session, one.application)).collect();
+    // What was for none leaves nothing behind it.
+    let of_some = taken.iter().filter(|one| one.organization.is_some());
+    let of: BTreeSet<_> = of_some.map(|one| (one.session, one.application)).collect();
     for (session, application) in of {
         rest.extend(tx.one(sql, params![session, application]).await?.as_ref().map(entered).transpose()?);
     }
