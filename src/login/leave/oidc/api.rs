@@ -7,9 +7,8 @@ use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
-use super::signed::{self, Unverified};
-use super::told::{PROVIDER, words};
-use super::{SignOut, said};
+use super::told::{PROVIDER, of_logout, words};
+use super::{SignOut, said, signed};
 use crate::foundation::id::ConnectionId;
 use crate::login::leave::{Cause, Ending};
 use crate::login::refusal::Refusal;
@@ -135,13 +134,6 @@ async fn judged(visitor: &Visitor, connection: OidcConnection<'_>, params: &Para
     let token = params.get("logout_token").map_err(|_| bad("logout_token_malformed"))?;
     let token = token.ok_or(bad("logout_token_missing"))?;
     let claims = signed::verified(visitor, connection, token, Typ::LOGOUT_TOKEN).await?;
-    let claims = claims.map_err(|why| {
-        bad(match why {
-            Unverified::Malformed => "logout_token_malformed",
-            Unverified::Algorithm => "logout_token_algorithm",
-            Unverified::Type => "logout_token_type",
-            Unverified::Signature => "logout_token_signature",
-        })
-    })?;
+    let claims = claims.map_err(|why| bad(of_logout(why)))?;
     said(connection, &claims, visitor.broker().now()).map_err(|why| bad(why).into())
 }

@@ -94,12 +94,8 @@ fn said(connection: OidcConnection<'_>, claims: &Claims, now: Moment) -> Result<
     if !audience.contains(&settings.client_id.as_str()) {
         return Err("logout_token_audience");
     }
-    let leeway = Duration::from_secs(connection.settings.leeway);
-    let over = logout::read_token(claims, now, leeway)?;
-    if over.issued.plus(OLDEST).plus(leeway) < now {
-        return Err("logout_token_stale");
-    }
-    Ok(over)
+    let issued = signed::made(connection, claims, now).map_err(told::of_logout)?;
+    logout::read_token(claims, issued)
 }
 
 /// What a logout token does, in one transaction.

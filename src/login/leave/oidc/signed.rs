@@ -1,18 +1,27 @@
 //! A token that an OpenID provider has signed to tell us something behind the browser's back.
 
+use std::time::Duration;
+
+use super::OLDEST;
+use crate::foundation::clock::Moment;
 use crate::login::Stop;
 use crate::login::authenticate::oidc::Provider;
 use crate::model::connection::OidcConnection;
-use crate::protocol::jose::{Claims, JoseError, Jws, Typ, Verified};
+use crate::protocol::jose::{ClaimError, Claims, JoseError, Jws, Typ, Verified};
 use crate::web::visitor::Visitor;
 
-/// Why it is none.
+/// Why it is not taken, whatever it tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unverified {
+pub enum Unfit {
     Malformed,
     Algorithm,
     Type,
     Signature,
+    /// It does not say its times, or not as it should.
+    Times,
+    Expired,
+    Future,
+    Stale,
 }
 
 /// Its claims, if it is of this type, by a key of this provider's and by an algorithm that the connection takes.
@@ -24,11 +33,11 @@ pub async fn verified(
     connection: OidcConnection<'_>,
     token: &str,
     typ: Typ,
-) -> Result<Result<Claims, Unverified>, Stop> {
+) -> Result<Result<Claims, Unfit>, Stop> {
     let algorithms = &connection.oidc.algorithms;
-    let Ok(jws) = Jws::parse(token) else { return Ok(Err(Unverified::Malformed)) };
+    let Ok(jws) = Jws::parse(token) else { return Ok(Err(Unfit::Malformed)) };
     if !algorithms.contains(&jws.algorithm()) {
-        return Ok(Err(Unverified::Algorithm));
+        return Ok(Err(Unfit::Algorithm));
     }
     let broker = visitor.broker();
     let provider = Provider::of(broker, connection).await?;
@@ -42,7 +51,19 @@ pub async fn verified(
         verified => verified,
     };
     Ok(verified.map(Verified::into_inner).map_err(|why| match why {
-        JoseError::Type => Unverified::Type,
-        _ => Unverified::Signature,
+        JoseError::Type => Unfit::Type,
+        _ => Unfit::Signature,
     }))
+}
+
+/// When it was made, if it counts now: a token is made when it is sent.
+pub fn made(connection: OidcConnection<'_>, claims: &Claims, now: Moment) -> Result<Moment, Unfit> {
+    let leeway = Duration::from_secs(connection.settings.leeway);
+    let times = claims.check_times(now, leeway).and_then(|()| claims.iat());
+    let made = times.map_err(|wrong| match wrong {
+        ClaimError::Expired => Unfit::Expired,
+        ClaimError::NotYetValid | ClaimError::IssuedInFuture => Unfit::Future,
+        ClaimError::Json(_) | ClaimError::Missing(_) | ClaimError::Wrong { .. } => Unfit::Times,
+    })?;
+    if made.plus(OLDEST).plus(leeway) < now { Err(Unfit::Stale) } else { Ok(made) }
 }

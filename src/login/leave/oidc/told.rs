@@ -1,5 +1,28 @@
 //! Why a provider's word that something ended is not taken, in words for whoever runs the provider. The trail keeps the names.
 
+use super::signed::Unfit;
+
+macro_rules! names {
+    ($name:ident, $token:literal) => {
+        /// How the trail calls what is the matter with such a token.
+        pub const fn $name(why: Unfit) -> &'static str {
+            match why {
+                Unfit::Malformed => concat!($token, "_malformed"),
+                Unfit::Algorithm => concat!($token, "_algorithm"),
+                Unfit::Type => concat!($token, "_type"),
+                Unfit::Signature => concat!($token, "_signature"),
+                Unfit::Times => concat!($token, "_times"),
+                Unfit::Expired => concat!($token, "_expired"),
+                Unfit::Future => concat!($token, "_future"),
+                Unfit::Stale => concat!($token, "_stale"),
+            }
+        }
+    };
+}
+
+names!(of_logout, "logout_token");
+names!(of_revocation, "revocation_token");
+
 /// Each name is said in one way, whichever of the two tokens it is of.
 const WORDS: &[(&str, &str)] = &[
     ("connection", "at this address there is no connection of OpenID Connect that is, or was, active"),

@@ -1,21 +1,18 @@
 //! Where a provider revokes all that somebody has by it.
 
-use std::time::Duration;
-
 use axum::body::Bytes;
 use axum::extract::Path;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::{Revocation, Revoked, read};
-use crate::login::leave::oidc::signed::{self, Unverified};
-use crate::login::leave::oidc::told::{PROVIDER, words};
-use crate::login::leave::oidc::{OLDEST, api};
+use crate::login::leave::oidc::told::{PROVIDER, of_revocation, words};
+use crate::login::leave::oidc::{api, signed};
 use crate::login::leave::{Cause, Ending};
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, note_event, refused};
 use crate::model::connection::OidcConnection;
-use crate::protocol::jose::{ClaimError, Claims, Typ};
+use crate::protocol::jose::{Claims, Typ};
 use crate::protocol::oauth::error::OAuthError;
 use crate::web::reply;
 use crate::web::visitor::Visitor;
@@ -112,14 +109,8 @@ async fn proved(
     let token = header.and_then(|header| header.split_once(' '));
     let token = token.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
     let (_, token) = token.ok_or(bad("revocation_token_missing"))?;
-    let claims = signed::verified(visitor, connection, token, REVOCATION).await?.map_err(|why| {
-        bad(match why {
-            Unverified::Malformed => "revocation_token_malformed",
-            Unverified::Algorithm => "revocation_token_algorithm",
-            Unverified::Type => "revocation_token_type",
-            Unverified::Signature => "revocation_token_signature",
-        })
-    })?;
+    let claims = signed::verified(visitor, connection, token, REVOCATION).await?;
+    let claims = claims.map_err(|why| bad(of_revocation(why)))?;
     fits(visitor, connection, &claims).map_err(|why| bad(why).into())
 }
 
@@ -140,16 +131,7 @@ fn fits(
     if !claims.aud().is_ok_and(|audience| audience.contains(&here.as_str())) {
         return Err("revocation_token_audience");
     }
-    let (now, leeway) = (visitor.broker().now(), Duration::from_secs(connection.settings.leeway));
-    let times = claims.check_times(now, leeway).and_then(|()| claims.iat());
-    let issued = times.map_err(|wrong| match wrong {
-        ClaimError::Expired => "revocation_token_expired",
-        ClaimError::NotYetValid | ClaimError::IssuedInFuture => "revocation_token_future",
-        ClaimError::Json(_) | ClaimError::Missing(_) | ClaimError::Wrong { .. } => "revocation_token_times",
-    })?;
-    if issued.plus(OLDEST).plus(leeway) < now {
-        return Err("revocation_token_stale");
-    }
+    let issued = signed::made(connection, claims, visitor.broker().now()).map_err(of_revocation)?;
     let jti = claims.string("jti").map_err(|_| "revocation_token_id")?;
     Ok((jti.to_owned(), issued))
 }
