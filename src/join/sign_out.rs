@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use crate::audit::Keep;
 use crate::foundation::id::{ApplicationId, NoticeId, OrganizationId, SessionId, SignOutId, UserId};
 use crate::model::audit_event::{AuditEvent, Outcome};
+use crate::model::grant::Grant;
 use crate::model::sign_out::{Ended, Entered, Notice};
 use crate::store::durable::engine::{StoreError, Tx};
 use crate::store::durable::{applications, grants, logout_notices, sessions, sign_outs};
@@ -155,6 +156,15 @@ pub async fn take_back(tx: &mut Tx<'_>, keep: &Keep, held: &Held) -> Result<usiz
         tell(tx, keep, &entered, whole).await?;
     }
     Ok(gone.len())
+}
+
+/// An application has itself given back what it had of this family. It knows that, but may wait to be told of what was taken
+/// back before, for no organization: now, if this was the last that it had besides.
+pub async fn given_back(tx: &mut Tx<'_>, keep: &Keep, grant: &Grant) -> Result<(), StoreError> {
+    let Some(organization) = grant.organization else { return Ok(()) };
+    let of = (grant.application_id, organization);
+    let rest = sign_outs::given_back(tx, grant.session_id, of, keep.now).await?;
+    tell(tx, keep, rest.as_slice(), Whole::Yes).await
 }
 
 /// Whether all is over that an application has by a session, or what it has for one organization.

@@ -291,6 +291,78 @@ async fn m03_what_is_for_no_organization_is_ended_alone_and_told_once_nothing_el
 }
 
 #[tokio::test]
+async fn m03_what_an_application_has_given_back_itself_keeps_it_from_nothing_that_it_is_told() {
+    for engine in ENGINES {
+        let ear = Ear::opens().await;
+        let house = Plan { engine, ..told(&ear) }.build().await;
+        let rp1 = Application::rp1(&house);
+        let a = house.organization("org-a").await;
+        for gives_back_first in [true, false] {
+            let mut con = Person::new("con@a.test");
+            let heard = ear.heard("rp1").len();
+            let of_a = [tokens(&mut con, &rp1, "org-a").await, tokens(&mut con, &rp1, "org-a").await];
+            let ask = rp1.asks().with("scope", "openid organization:*").with("login_hint", "con@a.test");
+            let personal = ask.redeems(&con.follows(&ask).await).await;
+            let gives_back = async |tokens: &Tokens| {
+                let given = rp1.posts("/revoke", &[("token", tokens.refresh())]).send().await;
+                assert_eq!(given.status, 200, "{}", given.body);
+                house.tells().await;
+            };
+            let ends = async |con: &mut Person, organization: &str| {
+                let page = looks(&house, con, "/account/applications").await;
+                let mut all = forms(&page, "/end").into_iter();
+                let form = all.find(|form| form.value("organization") == Some(organization)).unwrap();
+                assert_eq!(con.browser.submit(&form).await.status, 303);
+                house.tells().await;
+            };
+            gives_back(&of_a[0]).await;
+            if gives_back_first {
+                gives_back(&of_a[1]).await;
+                ends(&mut con, "none").await;
+            } else {
+                ends(&mut con, "none").await;
+                assert_eq!(
+                    ear.heard("rp1").len(),
+                    heard,
+                    "it has something for A, which that would end, too"
+                );
+                gives_back(&of_a[1]).await;
+            }
+            let told = ear.claims(&house, "rp1").await.split_off(heard);
+            let [told] = told.as_slice() else { panic!("{gives_back_first}: {told:?}") };
+            assert_eq!((&told["sid"], told.get("org_id")), (&personal.id["sid"], None), "{gives_back_first}");
+            // It knows: it is not told once more when the session ends.
+            assert_eq!(house.count("session_applications").await, 0, "{gives_back_first}");
+            let page = looks(&house, &mut con, "/logout").await;
+            con.browser.submit(&page.form().with("sign_out", "yes")).await;
+            house.tells().await;
+            assert_eq!(ear.heard("rp1").len(), heard + 1, "{gives_back_first}");
+        }
+        // What it has given back of one organization is told of with the session, if nothing else was taken back; and who
+        // has come back to it has something again.
+        let mut con = Person::new("con@a.test");
+        let heard = ear.heard("rp1").len();
+        let of_a = tokens(&mut con, &rp1, "org-a").await;
+        assert_eq!(rp1.posts("/revoke", &[("token", of_a.refresh())]).send().await.status, 200);
+        house.tells().await;
+        assert_eq!(ear.heard("rp1").len(), heard, "it has done so itself");
+        tokens(&mut con, &rp1, "org-a").await;
+        let ask = rp1.asks().with("scope", "openid organization:*").with("login_hint", "con@a.test");
+        ask.redeems(&con.follows(&ask).await).await;
+        let page = looks(&house, &mut con, "/account/applications").await;
+        let form = forms(&page, "/end").into_iter().find(|form| form.value("organization") == Some("none"));
+        con.browser.submit(&form.unwrap()).await;
+        house.tells().await;
+        assert_eq!(ear.heard("rp1").len(), heard);
+        let page = looks(&house, &mut con, "/account/applications").await;
+        let form = forms(&page, "/end").into_iter().find(|form| form.value("organization") == Some(&a));
+        con.browser.submit(&form.unwrap()).await;
+        house.tells().await;
+        assert_eq!(ear.heard("rp1").len(), heard + 2, "of A, and of all");
+    }
+}
+
+#[tokio::test]
 async fn what_was_given_for_offline_access_is_ended_with_its_application_and_not_with_the_session() {
     for engine in ENGINES {
         let offline = Plan::on(engine).with(

@@ -1,11 +1,11 @@
 //! An application gives a token back (RFC 7009): the whole family ends. Of what is not its own it learns nothing.
 
 use super::held::{self, Found, Who, found};
-use crate::audit;
-use crate::foundation::clock::Moment;
+use crate::audit::{self, Keep};
+use crate::join::sign_out;
 use crate::login::Stop;
 use crate::login::refusal::Refusal;
-use crate::model::audit_event::{AuditEvent, Outcome};
+use crate::model::audit_event::{Actor, AuditEvent, Outcome};
 use crate::protocol::oauth::error::OAuthError;
 use crate::protocol::oauth::params::Params;
 use crate::store::durable::engine::{StoreError, Tx};
@@ -16,7 +16,7 @@ use crate::web::visitor::Visitor;
 pub async fn revoke(visitor: &Visitor, params: &Params) -> Result<(), Stop> {
     let (application, token) = held::asked(visitor, params, "token.revocation_refused", Who::Anybody).await?;
     let broker = visitor.broker();
-    let (random, now, tag) = (broker.random.clone(), broker.now(), visitor.request);
+    let now = broker.now();
     let Some(found) = found(visitor, &token, now).await? else {
         // An application that believes otherwise would think that its session is over.
         return match held::is_id_token(visitor, &token).await? {
@@ -30,16 +30,24 @@ pub async fn revoke(visitor: &Visitor, params: &Params) -> Result<(), Stop> {
     if found.application() != application.id {
         return Ok(());
     }
+    let keep = Keep {
+        random: broker.random.clone(),
+        project: visitor.project.clone(),
+        actor: Actor::Anonymous,
+        by: None,
+        request: Some(visitor.request),
+        now,
+    };
     let ended = broker
         .db
         .write(async move |tx| {
-            if !ends(tx, &found, now).await? {
+            if !ends(tx, &keep, &found).await? {
                 return Ok(false);
             }
             let event = AuditEvent::new(application.project_id, "token.revoked", Outcome::Changed)
-                .request(Some(tag))
+                .request(keep.request)
                 .with("application", application.id.to_string());
-            audit::record(tx, &random, now, &of(event, &found)).await?;
+            audit::record(tx, &keep.random, keep.now, &of(event, &found)).await?;
             Ok::<_, StoreError>(true)
         })
         .await?;
@@ -49,10 +57,16 @@ pub async fn revoke(visitor: &Visitor, params: &Params) -> Result<(), Stop> {
     Ok(())
 }
 
-async fn ends(tx: &mut Tx<'_>, found: &Found, now: Moment) -> Result<bool, StoreError> {
+async fn ends(tx: &mut Tx<'_>, keep: &Keep, found: &Found) -> Result<bool, StoreError> {
     match found {
-        Found::Family(grant, _) => grants::revoke_living(tx, grant.id, now).await,
-        Found::Machine(grant, _) => machine_grants::revoke_living(tx, grant.id, now).await,
+        Found::Family(grant, _) => {
+            let ended = grants::revoke_living(tx, grant.id, keep.now).await?;
+            if ended {
+                sign_out::given_back(tx, keep, grant).await?;
+            }
+            Ok(ended)
+        }
+        Found::Machine(grant, _) => machine_grants::revoke_living(tx, grant.id, keep.now).await,
     }
 }
 

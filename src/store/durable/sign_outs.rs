@@ -175,40 +175,73 @@ pub async fn take_of_application(
     tx.all(sql, params![user, application, within]).await?.iter().map(entered).collect()
 }
 
-/// As [`take_of_application`], of what is for no organization: of sessions by which it has nothing else. Where it has, that
-/// comes with the last of it (see [`take_rest`]).
+/// As [`take_of_application`], of what is for no organization: of sessions by which it has nothing else that it has not given
+/// back. Where it has, that comes with the last of it (see [`take_rest`]).
 pub async fn take_last_of_application(
     tx: &mut Tx<'_>,
     user: UserId,
     application: ApplicationId,
     now: Moment,
 ) -> Result<Vec<Entered>, StoreError> {
-    let sql = "DELETE FROM session_applications
-               WHERE user_id = $1 AND application_id = $2 AND acts_for = '' AND session_id NOT IN
-                     (SELECT session_id FROM session_applications
-                      WHERE user_id = $1 AND application_id = $2 AND acts_for <> '')
+    let sql = "UPDATE session_applications SET over_since = $3
+               WHERE user_id = $1 AND application_id = $2 AND acts_for = ''
                RETURNING session_id, application_id, user_id, acts_for, delegation_id, home_id";
-    let taken = tx.all(sql, params![user, application]).await?;
-    let sql = "UPDATE session_applications SET over_since = $3 WHERE user_id = $1 AND application_id = $2 AND acts_for = ''";
-    tx.execute(sql, params![user, application, now]).await?;
-    taken.iter().map(entered).collect()
+    let rows = tx.all(sql, params![user, application, now]).await?;
+    let mut taken = Vec::new();
+    for row in &rows {
+        let Entered { session, application, .. } = entered(row)?;
+        taken.extend(take_whole(tx, session, application).await?);
+    }
+    Ok(taken)
 }
 
 /// What was taken back before, by the same sessions and applications, and is the last that they have now.
 pub async fn take_rest(tx: &mut Tx<'_>, taken: &[Entered]) -> Result<Vec<Entered>, StoreError> {
-    let sql = "DELETE FROM session_applications
-               WHERE session_id = $1 AND application_id = $2 AND acts_for = '' AND over_since IS NOT NULL
-                 AND NOT EXISTS (SELECT 1 FROM session_applications o
-                                 WHERE o.session_id = $1 AND o.application_id = $2 AND o.acts_for <> '')
-               RETURNING session_id, application_id, user_id, acts_for, delegation_id, home_id";
     let mut rest = Vec::new();
     // What was for none leaves nothing behind it.
     let of_some = taken.iter().filter(|one| one.organization.is_some());
     let of: BTreeSet<_> = of_some.map(|one| (one.session, one.application)).collect();
     for (session, application) in of {
-        rest.extend(tx.one(sql, params![session, application]).await?.as_ref().map(entered).transpose()?);
+        rest.extend(take_whole(tx, session, application).await?);
     }
     Ok(rest)
+}
+
+/// What an application has by a session for no organization, where that was taken back, and it has given back whatever it
+/// had for others.
+async fn take_whole(
+    tx: &mut Tx<'_>,
+    session: SessionId,
+    application: ApplicationId,
+) -> Result<Option<Entered>, StoreError> {
+    let sql = "DELETE FROM session_applications
+               WHERE session_id = $1 AND application_id = $2 AND acts_for = '' AND over_since IS NOT NULL
+                 AND NOT EXISTS (SELECT 1 FROM session_applications o
+                                 WHERE o.session_id = $1 AND o.application_id = $2 AND o.acts_for <> ''
+                                   AND o.over_since IS NULL)
+               RETURNING session_id, application_id, user_id, acts_for, delegation_id, home_id";
+    let Some(row) = tx.one(sql, params![session, application]).await? else { return Ok(None) };
+    // It is told that all is over: no more of it when the session ends.
+    let sql = "DELETE FROM session_applications WHERE session_id = $1 AND application_id = $2";
+    tx.execute(sql, params![session, application]).await?;
+    entered(&row).map(Some)
+}
+
+/// An application has itself given back something that it had by this session for an organization. Where nothing of that lives
+/// any more, what it had besides does not wait for it to be told of; tells that, if it is over.
+pub async fn given_back(
+    tx: &mut Tx<'_>,
+    session: SessionId,
+    (application, organization): (ApplicationId, OrganizationId),
+    now: Moment,
+) -> Result<Option<Entered>, StoreError> {
+    let sql = "UPDATE session_applications SET over_since = $4
+               WHERE session_id = $1 AND application_id = $2 AND acts_for = $3
+                 AND NOT EXISTS (SELECT 1 FROM grants g
+                                 WHERE g.session_id = $1 AND g.application_id = $2 AND g.organization_id = $3
+                                   AND g.revoked_at IS NULL AND g.expires_at > $4)";
+    tx.execute(sql, params![session, application, organization, now]).await?;
+    take_whole(tx, session, application).await
 }
 
 fn entered(row: &Row) -> Result<Entered, StoreError> {

@@ -736,7 +736,8 @@ CREATE TABLE session_applications (
     since           BIGINT NOT NULL,
     -- The turns of what had ended before they came back: its end is not theirs. Mostly empty.
     spared          TEXT NOT NULL,
-    -- Since when what is for nobody is taken back, and not told of: that would end the rest, too.
+    -- Since when it is over, and not told of: of what is for nobody, taken back while the rest lives, which that would end,
+    -- too; of what is for an organization, given back by the application itself.
     over_since      BIGINT,
     PRIMARY KEY (session_id, application_id, acts_for, delegation_id)
 );
