@@ -321,6 +321,53 @@ async fn m03_whoever_signs_out_of_one_organization_goes_on_acting_for_the_others
     }
 }
 
+#[tokio::test]
+async fn m03_h28_whoever_is_signed_out_of_one_organization_is_told_so_and_finds_back() {
+    for engine in ENGINES {
+        let house = plan(engine).build().await;
+        let rp1 = Application::rp1(&house);
+        for (proved, german) in [(false, false), (true, false), (false, true)] {
+            let mut con = Person::new("con@a.test");
+            let ask = rp1.asks().with("organization", "org-b").with("login_hint", "con@a.test");
+            let got = signs_in(&mut con, &ask).await;
+            let mut wish = vec![("organization", "org-b"), ("client_id", "rp1")];
+            wish.extend(proved.then_some(("id_token_hint", got.id_token.as_str())));
+            wish.extend(german.then_some(("ui_locales", "de")));
+            let page = con.browser.get(&end_session(&house, &wish)).await;
+            let done = match proved {
+                true => page,
+                false => con.browser.submit(&page.form().with("sign_out", "organization")).await,
+            };
+            assert_eq!((done.status.as_u16(), done.location()), (200, None), "{}", done.body);
+            let said = match german {
+                true => {
+                    ["Sie sind von B Corporation abgemeldet", "bleiben Sie angemeldet", "Zurück zu First App"]
+                }
+                false => ["You are signed out of B Corporation", "You stay signed in", "Return to First App"],
+            };
+            let body = done.body.replace("&#x2f;", "/");
+            for words in said.into_iter().chain(["href=\"https://rp1.test/\""]) {
+                assert!(body.contains(words), "{words}: {body}");
+            }
+            assert!(!body.contains("http-equiv=\"refresh\"") && !body.contains("<iframe"), "{body}");
+            assert_eq!(rp1.userinfo(&got.access_token).await.status, 401);
+            assert!(!is_signed_out(&mut con, &rp1.asks().with("organization", "org-a")).await);
+        }
+    }
+    // Nobody is led to an application of others, and where none has asked there is none to go back to.
+    let others = "[application.rp1]\nconsent_required = true\n";
+    let house = plan(Engine::Sqlite).with("[application.rp1]\n", others).build().await;
+    let rp1 = Application::rp1(&house);
+    let mut con = Person::new("con@a.test");
+    for wish in [&[("organization", "org-b"), ("client_id", "rp1")][..], &[("organization", "org-b")]] {
+        signs_in(&mut con, &rp1.asks().with("organization", "org-b")).await;
+        let page = con.browser.get(&end_session(&house, wish)).await;
+        let done = con.browser.submit(&page.form().with("sign_out", "organization")).await;
+        assert!(done.body.contains("You are signed out of B Corporation"), "{}", done.body);
+        assert!(!done.body.contains("Return to") && !done.body.contains("rp1.test"), "{}", done.body);
+    }
+}
+
 /// The default house, whose connection `ca` leads people on.
 fn onward(engine: Engine) -> Plan {
     plan(engine).with("display_name = \"A Login\"\n", "display_name = \"A Login\"\nsingle_logout = true\n")

@@ -93,3 +93,44 @@ async fn m03_a_browser_opens_what_the_applications_want_and_comes_back_without_s
         }
     }
 }
+
+#[tokio::test]
+async fn m03_everybody_can_read_what_alone_they_are_signed_out_of() {
+    for (browser, name, says) in [
+        (
+            Browser::default(),
+            "desk",
+            ["Sign out of A Corporation only", "You stay signed in", "Return to First App"],
+        ),
+        (
+            Browser::default().dark().phone(),
+            "phone-dark",
+            ["Sign out of A Corporation only", "You stay signed in", "Return to First App"],
+        ),
+        (
+            Browser::default().phone().speaking("de"),
+            "phone-de",
+            ["Nur von A Corporation abmelden", "bleiben Sie angemeldet", "Zurück zu First App"],
+        ),
+        (
+            Browser::default().dark().speaking("de"),
+            "desk-dark-de",
+            ["Nur von A Corporation abmelden", "bleiben Sie angemeldet", "Zurück zu First App"],
+        ),
+    ] {
+        let ((one, _), (two, _)) = (site().await, site().await);
+        let house = plan(&one, &two).build().await;
+        let person = browser.open().await;
+        enters(&person, &house, "rp1", &one).await;
+        person.opens(&format!("{}/logout?client_id=rp1&organization=org-a", house.url)).await;
+        let [button, told, back] = says;
+        person.presses(button).await;
+        person.sees(told).await;
+        person.sees(back).await;
+        let found = person.axe().await;
+        assert!(found.is_empty(), "{name}: {found:?}");
+        if let Ok(folder) = std::env::var("BEHALF_TEST_PICTURES") {
+            person.screenshot(std::path::Path::new(&folder).join(format!("signed-out-of-{name}.png"))).await;
+        }
+    }
+}

@@ -140,7 +140,8 @@ impl After {
         let origins = origins(&self.frames);
         let frames = self.frames.iter().filter_map(|frame| Href::parse(frame)).collect();
         let application = Some(provider);
-        let page = SignedOutPage { application, goes_on: true, back, onward, frames, provider: None };
+        let page =
+            SignedOutPage { application, goes_on: true, back, onward, frames, ..SignedOutPage::default() };
         visitor.page_framing(StatusCode::OK, &Page::SignedOut(page), None, &targets, &origins)
     }
 
@@ -149,9 +150,15 @@ impl After {
         self.back.as_deref().and_then(reply::form_target)
     }
 
-    /// For who stays signed in: back to the application, or to our own front door.
-    pub fn left(self, visitor: &Visitor) -> Response {
-        reply::see_other(&self.back.unwrap_or_else(|| visitor.path("/")))
+    /// For who stays signed in, but for this organization: back to the application, or to the page that says so.
+    pub fn left(self, visitor: &Visitor, organization: String) -> Response {
+        match &self.back {
+            Some(back) => reply::see_other(back),
+            None => self.page(
+                visitor,
+                SignedOutPage { organization: Some(organization), ..SignedOutPage::default() },
+            ),
+        }
     }
 
     /// `provider`: where the person may still be signed in.
@@ -160,7 +167,7 @@ impl After {
         match &self.back {
             // An address of no website cannot be a link; whoever waits there is told by the back channel.
             Some(back) if self.frames.is_empty() || link.is_none() => reply::see_other(back),
-            _ => self.page(visitor, link, provider),
+            _ => self.page(visitor, SignedOutPage { back: link, provider, ..SignedOutPage::default() }),
         }
     }
 
@@ -169,18 +176,21 @@ impl After {
         let link = self.back.as_deref().and_then(Href::parse);
         match &self.back {
             Some(back) if link.is_none() => reply::see_other(back),
-            _ => self.page(visitor, link, Some(provider)),
+            _ => self.page(
+                visitor,
+                SignedOutPage { back: link, provider: Some(provider), ..SignedOutPage::default() },
+            ),
         }
     }
 
-    fn page(self, visitor: &Visitor, back: Option<Href>, provider: Option<String>) -> Response {
+    /// What the page says, with the frames and the way back.
+    fn page(self, visitor: &Visitor, said: SignedOutPage) -> Response {
         let origins = origins(&self.frames);
         let frames = self.frames.iter().filter_map(|frame| Href::parse(frame)).collect();
         // With frames nobody is led on but to where the application wants them.
         let home = self.home.filter(|_| self.frames.is_empty());
-        let back = back.or_else(|| Href::parse(&home?));
-        let application = self.application;
-        let page = SignedOutPage { application, goes_on: false, back, onward: None, frames, provider };
+        let back = said.back.or_else(|| Href::parse(&home?));
+        let page = SignedOutPage { application: self.application, back, frames, ..said };
         visitor.page_framing(StatusCode::OK, &Page::SignedOut(page), None, &[], &origins)
     }
 }

@@ -68,7 +68,7 @@ async fn asked(visitor: &Visitor, browser: &Browser, request: &EndSession) -> Re
     let within = within(visitor, &session, request).await?;
     if asked.proves(&session) {
         let wish = match within {
-            Some(organization) => Wish::Within(organization.id, Cause::Application),
+            Some(organization) => Wish::within(organization, Cause::Application),
             None => Wish::Here(Cause::Application),
         };
         return depart(visitor, browser, &session, &asked, wish).await;
@@ -172,7 +172,7 @@ async fn answered(
         Some("no") => return Ok(reply::see_other(&visitor.path("/"))),
         Some("everywhere") => Wish::Everywhere,
         Some("organization") => match within(visitor, &session, request).await? {
-            Some(organization) => Wish::Within(organization.id, Cause::Person),
+            Some(organization) => Wish::within(organization, Cause::Person),
             None => return Err(Refusal::SignOutRefused("organization").into()),
         },
         _ => Wish::Here(Cause::Person),
@@ -182,11 +182,17 @@ async fn answered(
 
 /// How much is to end.
 enum Wish {
-    /// What the session has for one organization: it goes on otherwise.
-    Within(OrganizationId, Cause),
+    /// What the session has for one organization, of this name: it goes on otherwise.
+    Within((OrganizationId, String), Cause),
     Here(Cause),
     /// Every session of the person.
     Everywhere,
+}
+
+impl Wish {
+    fn within(organization: Organization, cause: Cause) -> Self {
+        Self::Within((organization.id, organization.display_name), cause)
+    }
 }
 
 /// Ends it here, then at the identity provider, and leads back.
@@ -199,9 +205,9 @@ async fn depart(
 ) -> Result<Response, Stop> {
     let db = &mut &visitor.broker().db;
     // At their provider they stay signed in, and in this browser.
-    if let Wish::Within(organization, cause) = wish {
-        end_within(visitor, session.id, organization, cause).await?;
-        return Ok(After::of(asked).left(visitor));
+    if let Wish::Within((organization, name), cause) = &wish {
+        end_within(visitor, session.id, *organization, *cause).await?;
+        return Ok(After::of(asked).left(visitor, name.clone()));
     }
     let connection = connections::by_id(db, visitor.project.id, session.connection_id).await?;
     let after = After::of(asked).with_frames(visitor, session).await?;

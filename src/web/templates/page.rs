@@ -324,6 +324,8 @@ pub struct SignedOutPage {
     pub frames: Vec<Href>,
     /// The identity provider where the person may still be signed in.
     pub provider: Option<String>,
+    /// Of what alone they are signed out; absent: of all.
+    pub organization: Option<String>,
 }
 
 /// Asks for the code that a device shows, and strangers to sign in before. Posts `user_code`; strangers go on to their

@@ -48,7 +48,7 @@ pub(super) fn pages() -> impl Iterator<Item = Page> {
 }
 
 /// Every page with each optional part, every text of a stranger being `text`.
-pub(super) fn full(text: &str, email: &str) -> [Page; 27] {
+pub(super) fn full(text: &str, email: &str) -> [Page; 29] {
     [
         Page::Beforehand(beforehand(text)),
         Page::Email(email_page(text, email)),
@@ -101,6 +101,13 @@ pub(super) fn full(text: &str, email: &str) -> [Page; 27] {
             }),
             frames: Href::parse("https://other.test/bye").into_iter().collect(),
             provider: Some(text.to_owned()),
+            organization: None,
+        }),
+        Page::SignedOut(SignedOutPage {
+            application: Some(text.to_owned()),
+            back: Href::parse("https://app.test/"),
+            organization: Some(text.to_owned()),
+            ..SignedOutPage::default()
         }),
         Page::Device(DevicePage {
             action: at("/device"),
