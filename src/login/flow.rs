@@ -391,6 +391,11 @@ impl Journey {
         (!self.answers_nobody()).then(|| self.path(visitor, "/cancel"))
     }
 
+    /// Where "Do not let it in" leads, if a device waits: nothing else tells it that nobody will.
+    pub fn decline(&self, visitor: &Visitor) -> Option<String> {
+        self.login.asked.device.is_some().then(|| self.path(visitor, "/cancel"))
+    }
+
     /// Whether the browser does not hold it yet.
     pub fn is_new(&self) -> bool {
         matches!(self.held, Held::New(_))

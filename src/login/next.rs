@@ -6,7 +6,7 @@ mod refuse;
 use http::header;
 use tower_sessions::Session;
 
-pub use devices::{device_answered, device_picker};
+pub use devices::{device_answered, device_declined, device_picker};
 pub use refuse::{diagnosed, failed, refused, refused_showing, still_running, stopped};
 
 use super::back::Back;

@@ -681,6 +681,7 @@ async fn h23_s2_26_what_cannot_be_let_in_is_shown_with_the_reason_and_not_asked_
     con.browser.submit(&pressed(&page.answer.form_with_button("answer"), "allow")).await;
     assert_eq!(device.tokens().await.id["org_name"], json!("org-a"));
     // What the person could still prove is no reason to turn the device away.
+    let grants = house.count("grants").await;
     house.execute("UPDATE organizations SET policy = '{\"device_sign_in\":true,\"require_mfa\":true}' WHERE slug = 'org-a'").await;
     let device = Device::asks(&tv, &[SCOPE]).await;
     let picker = con.types_code(&device).await;
@@ -688,6 +689,29 @@ async fn h23_s2_26_what_cannot_be_let_in_is_shown_with_the_reason_and_not_asked_
     assert!(!picker.answer.body.contains("name=\"choice\""), "{}", picker.told());
     house.turn_clock(5);
     assert_eq!(device.is_told().await, "authorization_pending");
+    // But they may say that they do not, there and on the page that refuses them: nobody else says it for them.
+    let foreign = Device::asks(&tv, &[SCOPE, ("organization", "org-c")]).await;
+    let page = con.types_code(&foreign).await;
+    assert_eq!(page.status(), 403, "{}", page.told());
+    for (device, page) in [(&device, &picker), (&foreign, &page)] {
+        let form = page.form_with("decline");
+        for (mut browser, form) in
+            [(Visitor::arrives(), form.clone()), (con.browser.clone(), form.clone().with("csrf", "x"))]
+        {
+            assert_eq!(browser.submit(&form).await.status, 403);
+        }
+        house.turn_clock(6);
+        assert_eq!(device.is_told().await, "authorization_pending");
+        let before = house.before().await;
+        let done = con.browser.submit(&form).await;
+        assert!(done.body.contains("The device was not let in"), "{}", done.body);
+        let events = house.events_since(&before).await;
+        let said: Vec<_> = events.iter().map(|one| (one.action.as_str(), one.reason.as_deref())).collect();
+        assert_eq!(said, [("device.denied", Some("denied_by_the_person"))]);
+        assert_eq!(device.is_told().await, "access_denied");
+        assert_eq!(house.count("grants").await, grants);
+    }
+    house.turn_clock(1);
     // Nothing that anybody does helps where no organization lets devices in: the device is told.
     house.execute("UPDATE organizations SET policy = '{}' WHERE slug = 'org-a'").await;
     let device = Device::asks(&tv, &[SCOPE]).await;

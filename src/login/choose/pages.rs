@@ -188,6 +188,7 @@ pub async fn picker(
         next: (number < last).then(|| turn(number + 1)).flatten(),
         another_account: Some(journey.path(visitor, "/restart")),
         cancel: journey.cancel(visitor),
+        decline: journey.decline(visitor),
     };
     let asked = &journey.login.asked;
     let targets = journey.form_targets(visitor);

@@ -279,8 +279,20 @@ fn family(request: &mint::Request, minted: &Minted, device: DeviceCode) -> Grant
 /// The person does not let it in.
 pub async fn deny(visitor: &Visitor, ready: &Ready, device: &DeviceShown) -> Result<(), Stop> {
     let (session, organization) = (ready.session(), ready.context().organization());
-    denied(visitor, ready.asked(), (session, organization), device, "denied_by_the_person").await
+    denied(visitor, ready.asked(), (session, organization), device, BY_THE_PERSON).await
 }
+
+/// The same of who could not, whomever they acted for.
+pub async fn decline(
+    visitor: &Visitor,
+    asked: &Asked,
+    session: SessionId,
+    device: &DeviceShown,
+) -> Result<(), Stop> {
+    denied(visitor, asked, (session, None), device, BY_THE_PERSON).await
+}
+
+const BY_THE_PERSON: &str = "denied_by_the_person";
 
 /// Whoever answers for the person lets no device in: it is told so at once, and does not ask until its code has run out.
 pub async fn turn_away(

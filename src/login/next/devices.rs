@@ -1,5 +1,7 @@
 //! What is different where a device waits: whoever is asked for whom, is asked once more whether it is let in.
 
+use tower_sessions::Session;
+
 use super::{Step, application, failed, refused};
 use crate::foundation::id::{OrganizationId, SessionId};
 use crate::login::choose::pages::Barred;
@@ -11,13 +13,25 @@ use crate::model::login::{Authenticated, Stage};
 use crate::protocol::oauth::params::Params;
 use crate::store::durable::choices::Choice;
 use crate::telemetry::names;
+use crate::web::browser;
 use crate::web::reply::{self, Fault, Response};
 use crate::web::templates::Problem;
 use crate::web::visitor::Visitor;
 
 /// The person has answered for a device that waits. Nothing but their own click leads here (threats H23).
 pub async fn device_answered(visitor: &Visitor, journey: Journey, allowed: bool) -> Response {
-    match answer_device(visitor, &journey, allowed).await {
+    let answered = answer_device(visitor, &journey, allowed).await;
+    told(visitor, journey, answered).await
+}
+
+/// The person gives up before they are asked: they cannot let it in as whom they have signed in.
+pub async fn device_declined(visitor: &Visitor, browser: &Session, journey: Journey) -> Response {
+    let declined = decline_device(visitor, browser, &journey).await;
+    told(visitor, journey, declined).await
+}
+
+async fn told(visitor: &Visitor, journey: Journey, answered: Result<Response, Stop>) -> Response {
+    match answered {
         Ok(page) => answer(visitor, journey.end(visitor, page).await.map_err(Stop::Failed)).await,
         // There is nothing left to go on with.
         Err(Stop::Refused(Refusal::DeviceOver)) => {
@@ -42,6 +56,14 @@ async fn answer_device(visitor: &Visitor, journey: &Journey, allowed: bool) -> R
     }
     let answered = if allowed { Answered::LetIn } else { Answered::Denied };
     Ok(device::pages::answered(visitor, journey, answered).await?)
+}
+
+async fn decline_device(visitor: &Visitor, browser: &Session, journey: &Journey) -> Result<Response, Stop> {
+    let asked = &journey.login.asked;
+    let device = asked.device.as_ref().ok_or(Refusal::FlowExpired)?;
+    let session = browser::session_of(browser, visitor.project.id).await?.ok_or(Refusal::SessionEnded)?;
+    issue::device::decline(visitor, asked, session, device).await?;
+    Ok(device::pages::answered(visitor, journey, Answered::Denied).await?)
 }
 
 /// How many organizations are judged before they are shown. Whoever may act for more is told at the others when they pick

@@ -270,6 +270,7 @@ fn ways_on(
         csrf: journey.login.csrf.clone(),
         another_account: Some(journey.path(visitor, "/restart")),
         cancel: journey.cancel(visitor),
+        decline: journey.decline(visitor),
         ..ErrorPage::new(problem)
     }
 }

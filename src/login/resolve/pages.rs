@@ -75,14 +75,17 @@ pub async fn restart(browser: Session, Posted { visitor, mut journey, params }: 
     next::proceed(&visitor, &browser, journey).await
 }
 
-/// `POST /login/{flow}/cancel`: back to the application, without having signed in.
-pub async fn cancel(posted: Posted) -> Response {
+/// `POST /login/{flow}/cancel`: back to the application, without having signed in; a device is not let in.
+pub async fn cancel(browser: Session, posted: Posted) -> Response {
     let asking = posted.visitor.clone();
-    flow::to_its_end(&asking, cancelled(posted)).await
+    flow::to_its_end(&asking, cancelled(browser, posted)).await
 }
 
-async fn cancelled(Posted { visitor, journey, params }: Posted) -> Response {
+async fn cancelled(browser: Session, Posted { visitor, journey, params }: Posted) -> Response {
     match journey.check_form(&visitor, &params) {
+        Ok(()) if journey.login.asked.device.is_some() => {
+            next::device_declined(&visitor, &browser, journey).await
+        }
         Ok(()) => next::refused(&visitor, journey, Refusal::Cancelled).await,
         Err(stop) => next::stopped(&visitor, journey, stop).await,
     }

@@ -191,6 +191,8 @@ pub struct OrganizationsPage {
     pub next: Option<Href>,
     pub another_account: Option<String>,
     pub cancel: Option<String>,
+    /// Where "Do not let it in" posts `csrf`, if a device waits.
+    pub decline: Option<String>,
 }
 
 /// A list longer than this has a search field, and pages of this length.
@@ -234,6 +236,8 @@ pub struct ErrorPage {
     pub another_account: Option<String>,
     /// Needs `application`.
     pub cancel: Option<String>,
+    /// The same of a device that waits: it is told.
+    pub decline: Option<String>,
     /// Where the application has people begin, as it is registered. Needs `application`.
     pub back: Option<Href>,
     /// What is wrong with the application's request, for its developers.
@@ -243,9 +247,9 @@ pub struct ErrorPage {
 impl ErrorPage {
     pub fn new(problem: Problem) -> Self {
         let csrf = String::new();
-        let (application, id, another_account, cancel) = (None, None, None, None);
+        let (application, id, another_account, cancel, decline) = (None, None, None, None, None);
         let (again, back, detail) = (None, None, None);
-        Self { problem, application, id, again, csrf, another_account, cancel, back, detail }
+        Self { problem, application, id, again, csrf, another_account, cancel, decline, back, detail }
     }
 }
 

@@ -417,6 +417,7 @@ fn organizations(text: &str, email: &str) -> OrganizationsPage {
         next: Href::parse("/select-organization?page=3"),
         another_account: Some(at("/login/another")),
         cancel: Some(at("/login/cancel")),
+        decline: Some(at("/login/cancel")),
     }
 }
 
@@ -428,6 +429,7 @@ fn error(text: &str) -> ErrorPage {
         csrf: at("c"),
         another_account: Some(at("/login/another")),
         cancel: Some(at("/login/cancel")),
+        decline: Some(at("/login/cancel")),
         back: Href::parse("https://app.test/"),
         detail: Some(at(text)),
         ..ErrorPage::new(Problem::FlowExpired)
