@@ -223,7 +223,9 @@ async fn walk(
                 }
                 match Box::pin(resolve::decide(visitor, application, &journey.login, &arrived)).await? {
                     resolve::Decision::Ask => {
-                        let page = resolve::pages::email_page(visitor, application, journey, None, None);
+                        let known = Box::pin(arrive::proves_again(visitor, browser, journey)).await?;
+                        let known = known.as_deref();
+                        let page = resolve::pages::email_page(visitor, application, journey, known, None);
                         let page = Box::pin(page).await?;
                         // Whoever went back only looks: the way forward again leads to the same answer.
                         journey.login.stage = away.unwrap_or(Stage::Arrived(arrived));

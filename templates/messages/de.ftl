@@ -31,6 +31,7 @@ signing-in-as = Anmeldung als
 ## Zuerst die E-Mail-Adresse
 title-problem = Problem:
 email-title = Bei { $application } anmelden
+email-again = Melden Sie sich noch einmal an: Ihre letzte Anmeldung ist hierfür zu lange her, oder sie gilt nicht mehr.
 email-lead = Geben Sie Ihre geschäftliche E-Mail-Adresse ein. Wir bringen Sie zur Anmeldung Ihres Unternehmens.
 email-label = Geschäftliche E-Mail-Adresse
 email-example = name@firma.de

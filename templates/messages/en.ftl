@@ -31,6 +31,7 @@ signing-in-as = Signing in as
 ## Email first
 title-problem = Problem:
 email-title = Sign in to { $application }
+email-again = Sign in once more to go on: for this, your last sign-in was too long ago, or it does not count any more.
 email-lead = Enter your work email and we will take you to your company’s own sign-in.
 email-label = Work email
 email-example = name@company.com

@@ -8,6 +8,7 @@ use crate::house::application::{Application, Ask, Person};
 use crate::house::broker::{Engine, House, Plan};
 use crate::house::lying_idp::Says;
 use crate::house::lying_saml_idp;
+use crate::house::visitor::Answer;
 
 const TRANSFER: &str = "/organizations/org-a/transfer-ownership";
 
@@ -113,6 +114,55 @@ async fn m17_who_waits_too_long_at_the_picker_proves_anew_and_has_picked() {
         assert_eq!(told, ("login_required".into(), "authentication_too_old".into()));
         assert_eq!(house.idp_a.hits("/authorize"), hits + 1);
         house.refused(&before, "authentication_too_old").await;
+    }
+}
+
+/// Whose address nobody has said, they are told why they are asked, and need not type it. Nobody else reads it there.
+#[tokio::test]
+async fn m17_m01_who_is_to_prove_anew_reads_why_and_is_known_for_as_long_as_they_are_signed_in() {
+    const WHY: &str = "Sign in once more to go on";
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let house = House::on(engine).await;
+        let operator = Api::operator(&house).await;
+        let set = operator.patch("/organizations/org-b/policy", json!({"max_age": 60})).await;
+        assert_eq!(set.status, 200, "{}", set.body);
+        let rp1 = Application::rp1(&house);
+        let waits = async |con: &mut Person, ask: &Ask| {
+            let page = con.follows(ask).await;
+            house.turn_clock(64);
+            let form = page.picker().with("choice", &page.choice("B Corporation"));
+            (con.browser.submit(&form).await, form.action.as_str().replace("/organization", ""))
+        };
+        let typed = |page: &Answer| page.form_with("email").value("email").unwrap().to_owned();
+        let mut con = Person::new("con@a.test");
+        let ask = rp1.asks();
+        let (page, flow) = waits(&mut con, &ask).await;
+        assert_eq!(page.status, 200, "{}", page.body);
+        assert!(page.body.contains(WHY), "{}", page.body);
+        assert_eq!(typed(&page), "con@a.test");
+        // It stands there, for who looks again; and goes on as if they had picked just now.
+        let page = con.browser.get(&flow).await;
+        assert!(page.body.contains(WHY) && typed(&page) == "con@a.test", "{}", page.body);
+        let next = con.browser.submit(&page.form_with("email")).await;
+        let arrival = con.goes_on(&ask, next).await;
+        assert_eq!(ask.redeems(&arrival).await.id["org_name"], json!("org-b"));
+        // Who says that they are somebody else is told nothing of who was there.
+        let ask = rp1.asks().with("prompt", "select_organization");
+        let (page, flow) = waits(&mut con, &ask).await;
+        let other = page.forms().into_iter().find(|form| form.action.path().ends_with("/restart")).unwrap();
+        let page = con.browser.submit(&other).await;
+        assert!(!page.body.contains(WHY) && typed(&page).is_empty(), "{}", page.body);
+        assert!(!con.browser.get(&flow).await.body.contains("con@a.test"));
+        // Nor who finds the page when they have signed out.
+        let (page, flow) = waits(&mut con, &rp1.asks().with("prompt", "select_organization")).await;
+        assert_eq!(typed(&page), "con@a.test");
+        let out = con.browser.get(&format!("{}/logout", house.url)).await;
+        con.browser.submit(&out.form().with("sign_out", "yes")).await;
+        let page = con.browser.get(&flow).await;
+        assert!(page.body.contains(WHY) && typed(&page).is_empty(), "{}", page.body);
+        // Whoever has only just arrived is asked as ever.
+        let page = Person::new("con@a.test").browser.get(&rp1.asks().url()).await;
+        assert!(!page.body.contains(WHY) && page.body.contains("Enter your work email"), "{}", page.body);
     }
 }
 

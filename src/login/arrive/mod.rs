@@ -9,6 +9,7 @@ mod signed;
 use tower_sessions::Session;
 
 use super::Stop;
+use super::flow::Journey;
 use super::refusal::Refusal;
 use crate::foundation::id::ConnectionId;
 use crate::foundation::secret::Digest;
@@ -16,7 +17,7 @@ use crate::keys::keyring::ALGORITHMS;
 use crate::model::application::{Application, GrantType, OrganizationPrompt, OrganizationUsage};
 use crate::model::connection::Connection;
 use crate::model::consent;
-use crate::model::login::{Arrived, Asked, Login, OrganizationAsked, Prompt, Ticket};
+use crate::model::login::{Arrived, Asked, Login, OrganizationAsked, Prompt, Stage, Ticket};
 use crate::model::organization::Organization;
 use crate::model::project::Organizations;
 use crate::model::routing::{Question, Rule};
@@ -192,6 +193,24 @@ pub async fn standing_session(
         && is_where_the_hint_leads(visitor, application, login, connection.id).await?
         && (standing.still_provided || is_good_elsewhere(visitor, application, &standing, asked).await?);
     Ok(fits.then_some(Person { session: standing.session, user: standing.user, current: standing.current }))
+}
+
+/// The address of who is to prove once more who they are, unless they say that they are somebody else: while they are signed
+/// in at this browser, where anybody may read it at their account.
+pub async fn proves_again(
+    visitor: &Visitor,
+    browser: &Session,
+    journey: &Journey,
+) -> Result<Option<String>, Stop> {
+    let is_another = matches!(&journey.login.stage, Stage::Arrived(Arrived { another_account: true, .. }));
+    if !journey.login.proves_again || is_another {
+        return Ok(None);
+    }
+    let (broker, project) = (visitor.broker(), visitor.project.id);
+    let Some(id) = browser::session_of(browser, project).await? else { return Ok(None) };
+    let found = standing::person(&mut &broker.db, project, id).await?;
+    let found = found.filter(|found| found.session.is_alive(broker.now()));
+    Ok(found.and_then(|found| found.user.email).map(|email| email.to_string()))
 }
 
 /// An application that says by `domain_hint` which company's people it means does not get another one's, because somebody

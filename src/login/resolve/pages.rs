@@ -202,6 +202,7 @@ pub async fn email_page(
         action: journey.path(visitor, "/identify"),
         csrf: journey.login.csrf.clone(),
         email: typed.map(str::to_owned).or(hint),
+        again: journey.login.proves_again && !another,
         problem,
         methods: buttons(&offered(visitor, application, &journey.login).await?),
         cancel: journey.cancel(visitor),

@@ -96,8 +96,10 @@ pub struct EmailPage {
     pub about: About,
     pub action: String,
     pub csrf: String,
-    /// What was typed before, or the application's hint.
+    /// What was typed before, or the application's hint; or of who has just signed in, and is to do so once more.
     pub email: Option<String>,
+    /// Whether that is so: they are told why they are asked again.
+    pub again: bool,
     /// What is wrong with it: `EmailInvalid` or `NoIdentityProvider`, say.
     pub problem: Option<Problem>,
     pub methods: Vec<MethodButton>,

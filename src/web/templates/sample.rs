@@ -52,6 +52,7 @@ pub(super) fn full(text: &str, email: &str) -> [Page; 29] {
     [
         Page::Beforehand(beforehand(text)),
         Page::Email(email_page(text, email)),
+        Page::Email(EmailPage { again: true, problem: None, ..email_page(text, email) }),
         Page::Chooser(chooser(text, email)),
         Page::Onward(OnwardPage {
             provider: at(text),
@@ -373,6 +374,7 @@ fn email_page(text: &str, email: &str) -> EmailPage {
         action: at("/login"),
         csrf: at("c"),
         email: Some(at(email)),
+        again: false,
         problem: Some(Problem::EmailInvalid),
         methods: methods(text),
         cancel: Some(at("/login/cancel")),
