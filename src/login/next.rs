@@ -335,6 +335,9 @@ async fn code(
     claim: &Claim,
 ) -> Result<Option<Secret>, Stop> {
     let ready = journey.login.clone().ready().map_err(|_| Fault::Other("a login is not ready"))?;
+    if journey.login.asked.prompt.none && !consent::may_know(visitor, application, &journey.login).await? {
+        return Err(Refusal::ConsentRequired.into());
+    }
     if application.settings.client.consent_required && journey.login.asked.prompt.consent {
         // Nobody is asked for what would be refused.
         issue::judge(visitor, &ready).await??;
@@ -348,13 +351,17 @@ async fn code(
 }
 
 /// Nobody may be asked anything. So only an identity provider that is known without asking, and whose connection allows
-/// it, may say at once who is there; it is told not to ask anybody either.
+/// it, may say at once who is there; it is told not to ask anybody either. An application of others learns nothing so of who
+/// is signed in where: nobody knows yet who it is that would have allowed that (threats C22).
 async fn silently(
     visitor: &Visitor,
     journey: &mut Journey,
     application: &Application,
     arrived: &Arrived,
 ) -> Result<Step, Stop> {
+    if application.settings.client.consent_required {
+        return Err(Refusal::LoginRequired.into());
+    }
     let resolved = match resolve::decide(visitor, application, &journey.login, arrived).await {
         Ok(resolve::Decision::Resolved(resolved)) => resolved,
         Ok(resolve::Decision::Ask) | Err(Stop::Refused(_)) => return Err(Refusal::LoginRequired.into()),

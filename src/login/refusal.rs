@@ -214,6 +214,25 @@ impl Refusal {
         }
     }
 
+    /// Whether it tells how somebody stands to an organization, or what that one wants of them.
+    pub fn is_of_an_organization(&self) -> bool {
+        matches!(
+            self,
+            Self::ConnectionInactive
+                | Self::OrganizationNotAllowed
+                | Self::OrganizationInactive
+                | Self::OrganizationWasInactive
+                | Self::MembershipInactive
+                | Self::DelegationInactive
+                | Self::ApplicationNotAllowed
+                | Self::SsoRequired
+                | Self::MethodNotAllowed
+                | Self::DelegationNotAccepted
+                | Self::MfaRequired
+                | Self::AuthenticationTooOld
+        )
+    }
+
     /// What exactly could not be reached, for the audit event and the log.
     pub fn unreachable(&self) -> Option<&'static str> {
         match self {

@@ -147,6 +147,12 @@ impl Allowed {
         self.name == name && self.told.iter().any(|one| one.includes(telling))
     }
 
+    /// For which organizations it allows anything to who has this name.
+    pub fn organizations(&self, name: &str) -> Vec<Option<OrganizationId>> {
+        let told = if self.name == name { self.told.as_slice() } else { &[] };
+        told.iter().map(|one| one.organization).collect()
+    }
+
     /// This and what is allowed to who has this name; of who had another one then, that alone.
     #[must_use]
     pub fn and(self, name: &str, mut more: Told) -> Self {
@@ -168,6 +174,29 @@ impl Allowed {
         told.retain(|one| !more.includes(&one.telling()));
         told.push(more);
         Self { name: name.to_owned(), told }
+    }
+}
+
+/// How far an application may know how somebody stands to organizations: whether there are such, and whether they act for
+/// them (threats C22).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// It is the house's own.
+    All,
+    /// Those for which one of others was allowed anything; none: for themselves alone.
+    Only(Vec<Option<OrganizationId>>),
+}
+
+impl Known {
+    pub fn includes(&self, organization: Option<OrganizationId>) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(known) => known.contains(&organization),
+        }
+    }
+
+    pub fn is_nothing(&self) -> bool {
+        matches!(self, Self::Only(known) if known.is_empty())
     }
 }
 
@@ -235,6 +264,8 @@ mod tests {
         assert!(covers("A", told(Some(1), "a.test", &[], &[])), "less is told");
         assert!(allowed.covers("A", &Telling { place: None, ..first.telling() }), "it leads nobody anywhere");
         assert!(!covers("B", first.clone()), "another name");
+        assert_eq!(allowed.organizations("A"), [first.organization]);
+        assert!(allowed.organizations("B").is_empty(), "another name knows of nothing");
         for (why, other) in [
             ("another audience", told(Some(1), "a.test", &["orders", "api"], &["openid"])),
             ("acting elsewhere", Told { acts_at: texts(&["billing"]), ..first.clone() }),

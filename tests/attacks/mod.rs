@@ -24,6 +24,7 @@ mod c18_invitations;
 mod c21_organizations;
 mod c22_allowed_applications;
 mod c22_exchange;
+mod c22_for_whom_else;
 mod c22_switching;
 mod c23_codes;
 mod c24_host_headers;

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 
 use crate::house::api::Api;
-use crate::house::application::{Application, Arrival, Ask, Person, Proof};
+use crate::house::application::{Application, Arrival, Ask, Person, Proof, consent_form};
 use crate::house::broker::{House, Plan, RP1_SECRET};
 use crate::house::device::{self, Device, pressed};
 use crate::house::visitor::{Answer, Visitor};
@@ -24,6 +24,12 @@ policy = { device_sign_in = true }
 client_secrets = [{ env = "RP1_SECRET" }]
 redirect_uris = ["https://desk.test/callback"]
 grant_types = ["authorization_code", "urn:ietf:params:oauth:grant-type:token-exchange"]
+
+[application.guest]
+client_secrets = [{ env = "RP1_SECRET" }]
+redirect_uris = ["https://guest.test/callback"]
+consent_required = true
+grant_types = ["authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:token-exchange"]
 
 [application.robot]
 type = "machine"
@@ -155,6 +161,14 @@ const WAYS: [(Place, &[Way]); 7] = [
     ),
 ];
 
+/// The same of an application of others, which people have allowed for what it has of them.
+const WAYS_OF_OTHERS: [(Place, &[Way]); 4] = [
+    (Place::Authorize, &[Way::Parameter(""), Way::Named]),
+    (Place::Silent, &[Way::Nothing, Way::Parameter(""), Way::Id, Way::Named]),
+    (Place::Refresh, &[Way::Parameter(""), Way::Id]),
+    (Place::Exchange, &[Way::Parameter(""), Way::Id]),
+];
+
 /// Who asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Who {
@@ -221,6 +235,8 @@ struct Street {
     house: House,
     people: Vec<Person>,
     usage: &'static str,
+    /// Whether the application that asks is of others.
+    of_others: bool,
 }
 
 impl Street {
@@ -254,7 +270,24 @@ impl Street {
         let operator = Api::operator(&house).await;
         let shut = "/organizations/org-d/deactivate";
         assert_eq!(operator.send(reqwest::Method::POST, shut, |ask| ask).await.status, 200);
-        Self { house, people, usage: USAGES[0] }
+        Self { house, people, usage: USAGES[0], of_others: false }
+    }
+
+    /// From now on, an application of others asks, which everybody allows what it has of them.
+    async fn is_asked_by_others(&mut self) {
+        (self.usage, self.of_others) = (USAGES[0], true);
+        self.uses(self.usage).await;
+        let guest = self.application("rp1");
+        for (at, person) in self.people.iter_mut().enumerate() {
+            let ask = of_their_own(at).iter().fold(guest.asks(), |ask, (name, value)| ask.with(name, value));
+            person.follows(&ask).await.code();
+        }
+    }
+
+    /// The one of this name, or that of others.
+    fn application(&self, name: &str) -> Application {
+        let name = if self.of_others { "guest" } else { name };
+        Application::new(&self.house, name, Proof::Basic(RP1_SECRET.to_owned()))
     }
 
     /// From now on, all applications treat organizations so.
@@ -294,14 +327,16 @@ impl Street {
     }
 
     async fn asks(&mut self, at: usize, silent: bool, fields: &[(&'static str, String)]) -> (Ask, Arrival) {
-        let mut ask = Application::rp1(&self.house).asks();
+        let mut ask = self.application("rp1").asks();
         for (name, value) in fields {
             ask = ask.with(name, value);
         }
         if silent {
             ask = ask.with("prompt", "none");
         }
-        let arrival = self.people[at].follows(&ask).await;
+        // Nobody allows more than they have.
+        let first = self.people[at].browser.get(&ask.url()).await;
+        let arrival = self.people[at].walks(&ask, first, |_| false).await;
         (ask, arrival)
     }
 
@@ -329,6 +364,9 @@ impl Street {
     async fn arrived(&self, ask: &Ask, arrival: &Arrival) -> String {
         if arrival.is_picker() {
             return format!("asks: {}", arrival.choices().join(", "));
+        }
+        if consent_form(&arrival.answer).is_some() {
+            return "asks whether it may be told".to_owned();
         }
         if let Some(error) = arrival.told_application("error") {
             return format!("{error}: {}", arrival.told_application("error_description").unwrap_or_default());
@@ -370,7 +408,7 @@ impl Street {
 
     /// What comes of it where a token of their own organization, or of none, is exchanged.
     async fn exchanged(&mut self, at: usize, way: Way, slug: Option<&str>) -> String {
-        let desk = Application::new(&self.house, "desk", Proof::Basic(RP1_SECRET.to_owned()));
+        let desk = self.application("desk");
         let ask = of_their_own(at).iter().fold(desk.asks(), |ask, (name, value)| ask.with(name, value));
         let arrival = self.people[at].follows(&ask).await;
         let subject = ask.redeems(&arrival).await.access_token;
@@ -402,7 +440,7 @@ impl Street {
         let (ask, arrival) = self.asks(at, false, &fields).await;
         let tokens = ask.redeems(&arrival).await;
         self.uses(self.usage).await;
-        let mut refresh = Application::rp1(&self.house).refreshes(tokens.refresh());
+        let mut refresh = self.application("rp1").refreshes(tokens.refresh());
         for (name, value) in self.fields(way, slug, "openid").await {
             // What says nothing of scopes keeps them.
             if name != "scope" || value != "openid" {
@@ -503,7 +541,7 @@ fn denied(answer: &Answer) -> String {
     format!("{} {}: {}", answer.status.as_u16(), text("error"), text("error_description"))
 }
 
-fn heading(usage: &str, place: Place, way: Way) -> String {
+fn heading((usage, of_others): (&str, bool), place: Place, way: Way) -> String {
     let place = match place {
         Place::Authorize => "/authorize",
         Place::Silent => "/authorize with prompt=none",
@@ -513,9 +551,10 @@ fn heading(usage: &str, place: Place, way: Way) -> String {
         Place::Refresh => "/token with a refresh token",
         Place::Machine => "/token for the application itself",
     };
-    match usage {
-        "allow" => format!("{place}: {}", way.told()),
-        other => format!("organization_usage = {other}, {place}: {}", way.told()),
+    match (usage, of_others) {
+        (_, true) => format!("application of others, {place}: {}", way.told()),
+        ("allow", _) => format!("{place}: {}", way.told()),
+        (other, _) => format!("organization_usage = {other}, {place}: {}", way.told()),
     }
 }
 
@@ -544,18 +583,26 @@ nothing, whichever it is (RFC 9101, section 6.3), and what stands within is answ
 
 `organization_usage` of the applications is `allow`, but where a heading says otherwise; what is refreshed or exchanged
 there was given before it said so.
+
+An application of others (`consent_required`) is one that each of them has allowed for what the refresh token was given
+for, and for nothing else: of whatever else it asks for it learns nothing, by whatever it is answered. Where the person
+reads a page, it is answered when they have said something, and always the same.
 ";
 
 #[tokio::test]
 async fn c21_c22_s2_20_every_way_of_asking_for_an_organization_comes_to_what_the_table_says() {
     let mut street = Street::opens().await;
     let mut table = PREFACE.to_owned();
-    let all = USAGES.into_iter().flat_map(|usage| WAYS.map(|(place, ways)| (usage, place, ways)));
-    for (usage, place, ways) in all {
+    let all = USAGES.into_iter().flat_map(|usage| WAYS.map(|(place, ways)| (usage, false, place, ways)));
+    let others = WAYS_OF_OTHERS.map(|(place, ways)| (USAGES[0], true, place, ways));
+    for (usage, of_others, place, ways) in all.chain(others) {
+        if of_others && !street.of_others {
+            street.is_asked_by_others().await;
+        }
         street.usage = usage;
         let is_tried = |way: &&Way| usage == USAGES[0] || OTHERWISE.contains(way);
         for way in ways.iter().filter(is_tried) {
-            write!(table, "\n{}\n", heading(usage, place, *way)).unwrap();
+            write!(table, "\n{}\n", heading((usage, of_others), place, *way)).unwrap();
             for (at, who, name) in askers(place) {
                 if !way.names() {
                     let outcome = street.comes(place, at, *way, None).await;

@@ -26,13 +26,14 @@ use crate::protocol::jose::{JwkSet, Jws, Typ};
 use crate::protocol::oauth::authorization::Request;
 use crate::protocol::oauth::claims_parameter::Named;
 use crate::protocol::oauth::error::OAuthError;
+use crate::protocol::oauth::organization::NamedOrganization;
 use crate::protocol::oauth::response_mode::ResponseMode;
 use crate::protocol::oauth::{resource, scope};
 use crate::protocol::oidc::id_token;
 use crate::store::durable::choices::{self, Choice};
 use crate::store::durable::engine::StoreError;
 use crate::store::durable::standing::{self, Person, Standing};
-use crate::store::durable::{organizations, routing};
+use crate::store::durable::{consents, organizations, routing};
 use crate::web::browser;
 use crate::web::visitor::Visitor;
 
@@ -254,6 +255,11 @@ async fn is_good_elsewhere(
     let chooses = settings.organization_usage != OrganizationUsage::Deny
         && project.settings.organizations != Organizations::Off;
     let asks = settings.organization_prompt != OrganizationPrompt::None;
+    let names: Vec<_> = asked.organization.named().into_iter().flat_map(NamedOrganization::texts).collect();
+    // Who may not know for whom else they act does not learn it by whether they are taken for signed in.
+    if asked.prompt.none && !consents::knows(&mut &broker.db, standing.user.id, application, &names).await? {
+        return Ok(false);
+    }
     let choices = match &asked.organization {
         OrganizationAsked::Named(named) => {
             match organizations::named(&mut &broker.db, project.id, named.name()).await? {

@@ -13,8 +13,8 @@ use crate::model::user::User;
 use crate::protocol::oauth::organization::NamedOrganization;
 use crate::store::durable::choices::{self, Choice};
 use crate::store::durable::engine::StoreError;
-use crate::store::durable::sessions;
 use crate::store::durable::standing::{self, Person};
+use crate::store::durable::{consents, sessions};
 use crate::web::visitor::Visitor;
 
 #[derive(Debug)]
@@ -43,9 +43,20 @@ pub async fn decide(
         Some(found) => living(visitor, Some(found))?,
         None => person(visitor, session).await?,
     };
+    let named = asked.organization.named();
+    let names: Vec<_> = named.into_iter().flat_map(NamedOrganization::texts).collect();
+    let knows = consents::knows(&mut &visitor.broker().db, user.id, application, &names).await?;
+    if asked.prompt.none && !knows {
+        return Err(Refusal::ConsentRequired.into());
+    }
     let found = available(visitor, application, &user).await?;
-    if let Some(named) = asked.organization.named() {
-        return Ok(Decision::Chosen(context(asked_for(&found, named)?)));
+    if let Some(named) = named {
+        return match asked_for(&found, named) {
+            Ok(choice) => Ok(Decision::Chosen(context(choice))),
+            // Which of two it is that they may act for is told to nobody either.
+            Err(_) if !knows => Err(Refusal::OrganizationNotAllowed.into()),
+            Err(refusal) => Err(refusal.into()),
+        };
     }
     if let Beforehand::Named(name) = &login.beforehand
         && !asked.prompt.select_organization

@@ -9,7 +9,7 @@ use super::{Stop, question};
 use crate::audit;
 use crate::model::application::Application;
 use crate::model::consent::{self, Place, Told, wanted};
-use crate::model::login::{Acting, Asked};
+use crate::model::login::{Acting, Asked, Login, Stage};
 use crate::model::user::User;
 use crate::protocol::oauth::scope;
 use crate::protocol::problem::API;
@@ -47,6 +47,31 @@ pub async fn told(
     };
     let acts_at = application.acts_beyond(&visitor.issuer());
     Ok(Disclosed { why, scopes, claims, audiences: others, manages: !own.is_empty(), acts_at })
+}
+
+/// Whether the application may be told how they stand to whom they act for, or to what it asked for by its name: of others,
+/// whatever is in the way of that is for the person to read, and no answer of ours to it.
+pub async fn may_know(
+    visitor: &Visitor,
+    application: &Application,
+    login: &Login,
+) -> Result<bool, StoreError> {
+    let (db, project) = (&mut &visitor.broker().db, visitor.project.id);
+    let Some(session) = login.session().filter(|_| application.settings.client.consent_required) else {
+        return Ok(true);
+    };
+    let Some(session) = sessions::by_id(db, project, session).await? else { return Ok(true) };
+    match (&login.stage, login.asked.organization.named()) {
+        (Stage::Acting(acting), _) => {
+            let known = consents::known(db, session.user_id, application).await?;
+            Ok(known.includes(acting.context.organization()))
+        }
+        (_, Some(named)) => {
+            let names: Vec<_> = named.texts().collect();
+            consents::knows(db, session.user_id, application, &names).await
+        }
+        (_, None) => Ok(true),
+    }
 }
 
 /// What a scope stands for where nobody is acted for: what people are for the operator, who alone is told of it.

@@ -17,7 +17,8 @@ use crate::model::organization::Organization;
 use crate::model::session::Session;
 use crate::protocol::oauth::params::{self, Params};
 use crate::protocol::oidc::logout::EndSession;
-use crate::store::durable::{connections, grants, organizations, sessions, users};
+use crate::store::durable::engine::StoreError;
+use crate::store::durable::{connections, consents, grants, organizations, sessions, users};
 use crate::web::browser;
 use crate::web::form::RequestForm;
 use crate::web::reply;
@@ -66,7 +67,7 @@ async fn asked(visitor: &Visitor, browser: &Browser, request: &EndSession) -> Re
         return Ok(After::of(&asked).reply(visitor, None));
     };
     let within = within(visitor, &session, request).await?;
-    if asked.proves(&session) {
+    if asked.proves(&session) && may_end(visitor, &session, &asked, within.as_ref()).await? {
         let wish = match within {
             Some(organization) => Wish::within(organization, Cause::Application),
             None => Wish::Here(Cause::Application),
@@ -98,6 +99,19 @@ async fn within(
         return Ok(Some(found));
     }
     Err(Refusal::SignOutRefused("organization").into())
+}
+
+/// Whether what is for this organization is the application's to end without a question: one of others does not find out so
+/// for whom else somebody acts, nor end that (threats C22).
+async fn may_end(
+    visitor: &Visitor,
+    session: &Session,
+    asked: &Asked,
+    within: Option<&Organization>,
+) -> Result<bool, StoreError> {
+    let (Some(application), Some(organization)) = (&asked.application, within) else { return Ok(true) };
+    let known = consents::known(&mut &visitor.broker().db, session.user_id, application).await?;
+    Ok(known.includes(Some(organization.id)))
 }
 
 async fn question(

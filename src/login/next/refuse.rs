@@ -10,7 +10,7 @@ use crate::login::counted::Evidence;
 use crate::login::diagnosis::Diagnosis;
 use crate::login::flow::{Again, Journey};
 use crate::login::refusal::Refusal;
-use crate::login::{self, Stop, answer, answer_in, note_failure};
+use crate::login::{self, Stop, answer, answer_in, consent, note_failure};
 use crate::model::application::Application;
 use crate::model::login::{Acting, Arrived, Authenticated, Stage};
 use crate::protocol::oauth::error::OAuthError;
@@ -119,11 +119,15 @@ pub(super) async fn refuse(
     let flow = (!journey.is_new()).then_some(journey.login.id);
     note_failure(visitor, refusal, event, evidence, flow).await?;
     let by_hand = chosen_by_hand(&journey);
+    let told = tells_the_application(refusal, &journey, by_hand)
+        && (journey.login.asked.prompt.none
+            || !refusal.is_of_an_organization()
+            || consent::may_know(visitor, application, &journey.login).await?);
     match refusal.application() {
-        Some(error) if tells_the_application(refusal, &journey, by_hand) => {
+        Some(error) if told => {
             // Told to no one else than the person, where there is one.
             let is_kept_back = journey.login.asked.prompt.none && is_about_the_person(refusal);
-            let error = match owed(&journey) {
+            let error = match owed(&journey, application) {
                 _ if is_kept_back => OAuthError::interaction_required("sign_in_page_required"),
                 Some(owed) if *refusal == Refusal::Cancelled => owed,
                 _ => error,
@@ -163,10 +167,12 @@ fn may_pick_another(journey: &Journey) -> bool {
     }
 }
 
-/// What the application is told when the person goes back from a page that tells of it.
-fn owed(journey: &Journey) -> Option<OAuthError> {
+/// What the application is told when the person goes back from a page that tells of it. One of others does not learn so
+/// whether they were asked what it may be told, or could not have been.
+fn owed(journey: &Journey, application: &Application) -> Option<OAuthError> {
     match &journey.login.stage {
         Stage::Arrived(Arrived { unproved: true, .. }) => Refusal::AuthTimeMissing.application(),
+        _ if application.settings.client.consent_required => Refusal::ConsentDenied.application(),
         _ => None,
     }
 }

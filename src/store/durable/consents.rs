@@ -1,10 +1,11 @@
 //! What people have allowed applications of others, one row for each person and application.
 
 use super::engine::{Lock, Read, Row, StoreError, Tx, params};
-use super::{json, to_json};
+use super::{json, organizations, to_json};
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{ApplicationId, UserId};
-use crate::model::consent::{Allowed, Consent, Told};
+use crate::model::application::Application;
+use crate::model::consent::{Allowed, Consent, Known, Told};
 
 /// What this person has allowed this application, of all times together; nothing where they have not been asked, or have
 /// taken it back.
@@ -15,6 +16,36 @@ pub async fn allowed(
 ) -> Result<Option<Allowed>, StoreError> {
     let sql = "SELECT name, told FROM consents WHERE user_id = $1 AND application_id = $2";
     db.one(sql, params![user, application]).await?.as_ref().map(read).transpose()
+}
+
+/// How far this application may know how this person stands to organizations.
+pub async fn known(db: &mut impl Read, user: UserId, application: &Application) -> Result<Known, StoreError> {
+    if !application.settings.client.consent_required {
+        return Ok(Known::All);
+    }
+    let allowed = allowed(db, user, application.id).await?;
+    Ok(Known::Only(allowed.map(|all| all.organizations(&application.display_name)).unwrap_or_default()))
+}
+
+/// Whether it may know that of whatever is called so; where nothing is named, of anything at all. Of a name that nobody has
+/// it knows no more than of a stranger's.
+pub async fn knows(
+    db: &mut impl Read,
+    user: UserId,
+    application: &Application,
+    names: &[&str],
+) -> Result<bool, StoreError> {
+    let known = known(db, user, application).await?;
+    if known == Known::All || names.is_empty() {
+        return Ok(!known.is_nothing());
+    }
+    for name in names {
+        let found = organizations::named(db, application.project_id, name).await?;
+        if !found.is_some_and(|found| known.includes(Some(found.id))) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// As [`allowed`], to be changed: whoever allows or takes back more meanwhile waits.

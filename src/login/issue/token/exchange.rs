@@ -387,7 +387,9 @@ impl Exchanging {
             return Stop::Refused(refusal).into();
         }
         match &self.request.organization {
-            Some(_) if !self.acts => switch_refused(visitor, &self.application, context, refusal).await,
+            Some(named) if !self.acts => {
+                switch_refused(visitor, (&self.application, named), context, refusal).await
+            }
             _ => not_for_this_organization(&refusal).unwrap_or_else(|| {
                 Stop::from(Refusal::Protocol(OAuthError::invalid_request(refusal.description()))).into()
             }),

@@ -30,7 +30,7 @@ use crate::protocol::oauth::scope;
 use crate::protocol::oauth::token::{TokenAnswer, TokenRequest, token_request};
 use crate::store::durable::choices::{self, Choice};
 use crate::store::durable::engine::{StoreError, Tx};
-use crate::store::durable::{applications, memberships, organizations, users};
+use crate::store::durable::{applications, consents, memberships, organizations, users};
 use crate::store::ephemeral::Kind;
 use crate::web::reply::Fault;
 use crate::web::visitor::Visitor;
@@ -191,8 +191,9 @@ fn not_for_this_organization(refusal: &Refusal) -> Option<NoTokens> {
     Some(NoTokens::Refused { error, login_url: None })
 }
 
-/// How the person may act for the organization of this name; what does not exist reads like what is not theirs. What is named
-/// in two ways is compared as at the authorization endpoint: by whoever may act for one of the two by this application.
+/// How the person may act for the organization of this name; what does not exist reads like what is not theirs, and to an
+/// application of others so does whatever it was not allowed for: before anybody looks how they stand to it. What is named in two
+/// ways is compared as at the authorization endpoint: by whoever may act for one of the two by this application.
 async fn choice(
     tx: &mut Tx<'_>,
     application: &Application,
@@ -203,7 +204,11 @@ async fn choice(
     let Some(user) = users::by_id(tx, project, grant.user_id).await? else {
         return Ok(Err(Refusal::OrganizationNotAllowed));
     };
-    for text in named.texts() {
+    let names: Vec<_> = named.texts().collect();
+    if !consents::knows(tx, user.id, application, &names).await? {
+        return Ok(Err(Refusal::ConsentRequired));
+    }
+    for text in names {
         let Some(organization) = organizations::named(tx, project, text).await? else { continue };
         let Some(choice) = choices::to(tx, &user, organization.id, now).await? else { continue };
         if text == named.name() && named.agrees_with(&choice.slug) {
@@ -221,11 +226,17 @@ async fn choice(
 /// act for it, but for that.
 async fn switch_refused(
     visitor: &Visitor,
-    application: &Application,
+    (application, named): (&Application, &NamedOrganization),
     context: Context,
     refusal: Refusal,
 ) -> NoTokens {
     let (db, issuer) = (&mut &visitor.broker().db, visitor.issuer());
+    if refusal == Refusal::ConsentRequired {
+        let error = OAuthError::consent_required("the person has not allowed it for this organization");
+        // By what it said itself: what the organization is called besides is told to nobody who was not allowed to know.
+        let login_url = application.login_begins_for(&issuer, named.name(), None);
+        return NoTokens::Refused { error, login_url };
+    }
     let login_url = match way_in::login_url(db, &issuer, application, (context, &refusal)).await {
         Ok(login_url) => login_url,
         Err(error) => return NoTokens::Failed(error.into()),
@@ -240,9 +251,6 @@ async fn switch_refused(
         }),
         Refusal::MfaRequired => {
             OAuthError::mfa_required("the organization lets in only who has shown a second factor")
-        }
-        Refusal::ConsentRequired => {
-            OAuthError::consent_required("the person has not allowed it for this organization")
         }
         Refusal::DeviceNotAllowed => return device_refused(),
         other => {

@@ -372,10 +372,10 @@ impl Refreshing {
     /// The protocol's words. Whoever switches is told what they could do about it; whoever does not has to sign in anew,
     /// whatever it is.
     async fn told(&self, visitor: &Visitor, (context, refusal): (Context, Refusal)) -> NoTokens {
-        if self.request.organization.is_none() {
-            return plainly(refusal);
+        match &self.request.organization {
+            Some(named) => switch_refused(visitor, (&self.application, named), context, refusal).await,
+            None => plainly(refusal),
         }
-        switch_refused(visitor, &self.application, context, refusal).await
     }
 }
 
