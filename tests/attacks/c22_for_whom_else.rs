@@ -264,11 +264,26 @@ async fn c22_m02_nobody_is_sent_anywhere_silently_for_it_nor_signed_out_of_what_
             assert_eq!(house.idp_a.hits("/authorize"), 0, "{name}");
             house.refused(&before, "login_required").await;
         }
-        // By an ID token of its own it ends what it was allowed for, and asks the person of the rest.
+        // Nor, where they are signed in here, who they are and who has vouched for them.
         let mut con = Person::new("con@a.test");
         let rp1 = Application::rp1(&house);
         let ask = rp1.asks().with("organization", "org-b").with("login_hint", "con@a.test");
         let of_b = ask.redeems(&con.follows(&ask).await).await;
+        for (name, value) in [
+            ("connection", "ca"),
+            ("connection", "cb"),
+            ("domain_hint", "a.test"),
+            ("domain_hint", "b.test"),
+            ("login_hint", "con@a.test"),
+            ("login_hint", "bob@b.test"),
+            ("login_hint", "nobody@nowhere.test"),
+        ] {
+            let before = house.before().await;
+            let ask = asks(&guest).with("prompt", "none").with(name, value);
+            assert_eq!(con.follows(&ask).await.error().0, "consent_required", "{name} {value}");
+            house.refused(&before, "consent_required").await;
+        }
+        // By an ID token of its own it ends what it was allowed for, and asks the person of the rest.
         let ask = asks(&guest).with("organization", "org-a");
         let code = con.follows(&ask).await.code();
         let id_token = ask.redemption(&code).send().await.json()["id_token"].as_str().unwrap().to_owned();

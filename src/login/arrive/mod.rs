@@ -185,6 +185,10 @@ pub async fn standing_session(
     if !session.is_alive(broker.now()) || is_too_old(visitor, session, asked.max_age) {
         return Ok(None);
     }
+    // Of who has allowed it nothing, one of others does not learn either whether it is whom it means, or who vouched for them.
+    if asked.prompt.none && !consents::knows(&mut &broker.db, user.id, application, &[]).await? {
+        return Err(Refusal::ConsentRequired.into());
+    }
     // They may prove better who they are, where anybody may ask them to.
     if !asked.is_proved_by(&session.assurance) && !asked.prompt.none {
         return Ok(None);
