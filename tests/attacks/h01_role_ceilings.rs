@@ -95,6 +95,46 @@ async fn h01_s1_p7_nobody_takes_by_a_rule_what_they_could_not_give() {
 }
 
 #[tokio::test]
+async fn h01_s1_r22_nobody_takes_an_invitation_back_that_they_could_not_have_written() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let house = House::on(engine).await;
+        let (operator, owner) =
+            (Api::operator(&house).await, Api::person(&house, "ann@a.test", "org-a").await);
+        let admin = Api::person(&house, "con@a.test", "org-a").await;
+        let con = house.user("con@a.test").await;
+        let path = format!("/organizations/org-a/members/{con}/role");
+        assert_eq!(operator.patch(&path, json!({"role": "admin"})).await.status, 200);
+        let key = Api::key(&house, "org-a", &["invitations:read", "invitations:write"]).await;
+        let invitations = "/organizations/org-a/invitations";
+        let invited = async |email: &str, role: &str| {
+            let body = json!({"email": email, "role": role, "send": false});
+            let made = owner.post(invitations, body).await;
+            assert_eq!(made.status, 201, "{}", made.body);
+            format!("{invitations}/{}", made.json()["invitation"]["id"].as_str().unwrap())
+        };
+        let to_own = invited("own@c.test", "owner").await;
+        let to_administer = invited("adi@c.test", "admin").await;
+        let to_belong = invited("mem@c.test", "member").await;
+        let takes_back = async |api: &Api, path: &str| api.send(Method::DELETE, path, |ask| ask).await;
+        for (api, path) in [(&admin, &to_own), (&key, &to_own), (&key, &to_administer)] {
+            let before = house.before().await;
+            let refused = takes_back(api, path).await;
+            assert_eq!(refused.json()["code"], json!("role_ceiling"), "{path}: {}", refused.body);
+            house.refused(&before, "role_ceiling").await;
+        }
+        assert_eq!(takes_back(&admin, &to_administer).await.status, 204);
+        assert_eq!(takes_back(&key, &to_belong).await.status, 204);
+        // Like everything about owners, it is for one who has just signed in, and for the operator.
+        house.execute("UPDATE sessions SET authenticated_at = authenticated_at - 400000").await;
+        let before = house.before().await;
+        let stale = takes_back(&owner, &to_own).await;
+        assert_eq!(stale.json()["code"], json!("reauthentication_required"), "{}", stale.body);
+        house.refused(&before, "reauthentication_required").await;
+        assert_eq!(takes_back(&operator, &to_own).await.status, 204);
+    }
+}
+
+#[tokio::test]
 async fn h01_h02_of_a_role_that_is_given_and_deleted_at_once_nobody_keeps_the_name() {
     for engine in [Engine::Sqlite, Engine::Postgres] {
         let house = House::on(engine).await;

@@ -330,7 +330,8 @@ impl Operation for Revoke {
     const NEED: Need = WRITE;
     const AT: At = At::Organization;
     const STATUS: &'static [u16] = &[204];
-    const CODES: &'static [Code] = &[Code::InvitationAccepted];
+    const CODES: &'static [Code] =
+        &[Code::InvitationAccepted, Code::ReauthenticationRequired, Code::RoleCeiling];
     type Query = NoQuery;
     type Body = NoBody;
     type Answer = ();

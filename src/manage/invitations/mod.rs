@@ -7,6 +7,7 @@ mod view;
 
 use std::time::Duration;
 
+use super::authority::may_touch;
 use super::caller::Who;
 use super::desk::Change;
 use super::people::refuse_roles;
@@ -22,7 +23,7 @@ use crate::model::mail::{self, Fate, Letter, Mail};
 use crate::model::membership::{MembershipKind, MembershipStatus};
 use crate::model::role;
 use crate::store::durable::{
-    applications, domains, invitations, mails, memberships, organizations, people, users,
+    applications, domains, invitations, mails, memberships, organizations, people, roles, users,
 };
 
 pub use view::InvitationMade;
@@ -239,7 +240,7 @@ async fn renew(
     handed(change, after, token).await
 }
 
-/// Takes it back (S1-R22).
+/// Takes it back (S1-R22): nobody does so with what they could not give (threats H01).
 async fn revoke(
     change: &mut Change<'_, '_>,
     organization: OrganizationId,
@@ -247,6 +248,9 @@ async fn revoke(
 ) -> Result<(), Refused> {
     let before = waiting(change, organization, id).await?;
     let keep = change.keep;
+    let custom = roles::permissions(change.tx, keep.project.id, organization).await?;
+    let above = |code| Refused::ceiling(code, "it invites to a role that may change more here than you may");
+    may_touch(&change.standing, &before.roles, &custom, keep.now).map_err(above)?;
     if let Some(mail) = before.mail {
         mails::take_back(change.tx, mail).await?;
     }
