@@ -289,8 +289,15 @@ impl Operation for Resume {
     const NEED: Need = WRITE;
     const AT: At = At::Thing(Thing::Delegation);
     const STATUS: &'static [u16] = &[200];
-    const CODES: &'static [Code] =
-        &[Code::InvalidValue, Code::DelegationRevoked, Code::PausedByOther, Code::PreconditionFailed];
+    const CODES: &'static [Code] = &[
+        Code::InvalidValue,
+        Code::DelegationRevoked,
+        Code::PausedByOther,
+        Code::PreconditionFailed,
+        Code::ReauthenticationRequired,
+        Code::RoleCeiling,
+        Code::RoleUnknown,
+    ];
     const ETAG: bool = true;
     type Query = NoQuery;
     type Body = Json<OnSide>;

@@ -227,6 +227,10 @@ async fn resume(
     if after.settings.paused_by.is_empty() {
         after.paused_at = None;
     }
+    // What people have again is given as it was at first.
+    if side == Side::Target && after != before {
+        refuse_roles(change, before.target, &before.settings.roles).await?;
+    }
     keep(change, "delegation.resumed", &before, &after).await?;
     Ok(after)
 }
