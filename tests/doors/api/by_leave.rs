@@ -77,6 +77,7 @@ async fn all_of_it(house: &House, [operator, owner, third]: [&Api; 3]) -> Vec<Be
     let [ann_place, con_place, eve_place] = [&ann, &con, &eve].map(|id| format!("{members}/{id}"));
     let roles = format!("{eve_place}/role");
     fine(operator.patch(&roles, json!({"role": "owner"})).await);
+    fine(operator.patch(&con_place, json!({"kind": "guest"})).await);
     let session = format!("SELECT id FROM sessions WHERE user_id = '{eve}' ORDER BY id LIMIT 1");
     let session = format!("{eve_place}/sessions/{}", house.text(&session).await.unwrap());
     let invitations = "/organizations/org-a/invitations";
@@ -116,6 +117,7 @@ async fn all_of_it(house: &House, [operator, owner, third]: [&Api; 3]) -> Vec<Be
         ),
         one("end_member_session", &session, Value::Null, "role_ceiling"),
         one("patch_member", &eve_place, json!({"status": "suspended"}), "role_ceiling"),
+        one("patch_member", &con_place, json!({"kind": "member"}), "role_ceiling"),
         one("patch_member", &ann_place, json!({"status": "suspended"}), "beyond_consent"),
         one("change_member_role", &format!("{con_place}/role"), json!({"role": "admin"}), "role_ceiling"),
         one("change_member_role", &roles, json!({"role": "member"}), "role_ceiling"),
@@ -126,8 +128,14 @@ async fn all_of_it(house: &House, [operator, owner, third]: [&Api; 3]) -> Vec<Be
         one("create_connection", "/connections", activate(provider(house)), "owner_required"),
         one("patch_connection", &live, activate(json!({"jit": "create_and_join"})), "role_ceiling"),
         one("patch_connection", &live, activate(provider(house)), "owner_required"),
+        one("patch_connection", &live, activate(json!({"leeway": 119})), "owner_required"),
         one("activate_connection", &format!("{versions}/activate"), json!({"force": true}), "owner_required"),
-        one("roll_connection_back", &format!("{versions}/rollback"), json!({"version": first}), "owner_required"),
+        one(
+            "roll_connection_back",
+            &format!("{versions}/rollback"),
+            json!({"version": first}),
+            "owner_required",
+        ),
         one("enable_connection", &format!("{off}/enable"), Value::Null, "owner_required"),
     ]
 }
