@@ -66,6 +66,7 @@ async fn refuse(
     organization: OrganizationId,
     wanted: &Wanted,
 ) -> Result<(), Refused> {
+    refuse_shared(change).await?;
     refuse_roles(change, organization, &wanted.roles).await?;
     let told = |code: Code| Err(Refused::new(code, code.title()));
     if is_member(change, organization, &wanted.email).await? {
@@ -75,6 +76,18 @@ async fn refuse(
         return told(Code::InvitationPending);
     }
     application(change, organization, wanted).await.map(drop)
+}
+
+/// Nobody is invited in the name of whoever reads a shared mailbox, be it by a key of theirs (S1-D8).
+async fn refuse_shared(change: &mut Change<'_, '_>) -> Result<(), Refused> {
+    for person in change.persons().await? {
+        let found = users::by_id(change.tx, change.keep.project.id, person).await?;
+        if found.and_then(|user| user.email).is_some_and(|email| email.is_role_address()) {
+            let detail = "it is a shared mailbox: somebody invites by an address of their own";
+            return Err(Refused::new(Code::PermissionMissing, detail));
+        }
+    }
+    Ok(())
 }
 
 /// The application that who has accepted is led to. One that the organization may not use reads like one that there is
@@ -224,6 +237,7 @@ async fn renew(
     let Some(expires_at) = before.renewed_until(change.keep.now) else {
         return Err(Refused::new(Code::Gone, "it was written 90 days ago: invite them anew"));
     };
+    refuse_shared(change).await?;
     refuse_roles(change, organization, &before.roles).await?;
     let (keep, token) = (change.keep, change.keep.random.token());
     if let Some(old) = before.mail {
