@@ -88,6 +88,18 @@ impl<'p> Plan<'p, '_> {
             self.refuse(id.at, format!("the organization {} has another id, {}", before.slug, before.id));
             return Ok(None);
         }
+        if before.is_none()
+            && let Some(holder) = organizations::slug_holder(self.tx, project, slug).await?
+            && let Some(holder) = organizations::by_id(self.tx, project, holder).await?
+        {
+            // It may have been renamed by its own people since the file was written.
+            let message = format!(
+                "the slug {slug} has belonged to another organization, which is called {} now: name that, or write its id",
+                holder.slug
+            );
+            self.refuse(part.slug.at, message);
+            return Ok(None);
+        }
         if before.as_ref().is_some_and(|before| before.deleted_at.is_some()) {
             self.refuse(part.slug.at, format!("the organization {slug} has been deleted"));
             return Ok(None);
