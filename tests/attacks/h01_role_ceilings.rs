@@ -358,8 +358,8 @@ async fn h01_s1_d9_a_guest_becomes_one_of_the_organizations_own_by_an_owners_wor
 async fn h01_whoever_lets_a_delegation_count_again_gives_what_it_gives() {
     for engine in [Engine::Sqlite, Engine::Postgres] {
         let house = House::on(engine).await;
-        house.execute("UPDATE delegations SET settings = replace(settings, '\"member\"', '\"admin\"')").await;
         let bob = Api::person(&house, "bob@b.test", "org-b").await;
+        house.execute("UPDATE delegations SET settings = replace(settings, '\"member\"', '\"admin\"')").await;
         let weak =
             ["delegations:read", "delegations:write", "organization:read", "policy:read", "policy:write"];
         let (home, target) = (Api::key(&house, "org-a", &weak).await, Api::key(&house, "org-b", &weak).await);

@@ -354,7 +354,7 @@ const CHANGES: &[(&str, &str, &str)] = &[
     ("\"My Corporation\"", "\"Mine\"", "~ organization my-corp: display_name \"My Corporation\" → \"Mine\""),
     ("active = true", "active = false", "~ organization my-corp: active true → false"),
     (
-        "[\"reader\", \"accountant\", \"app_publisher\"]",
+        "[\"reader\", \"accountant\", \"app_publisher\", \"delegation_target\"]",
         "[\"reader\", \"app_publisher\"]",
         "~ organization my-corp: functional_roles",
     ),

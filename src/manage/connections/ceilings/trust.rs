@@ -7,7 +7,7 @@ use crate::manage::connections::Held;
 use crate::manage::desk::Change;
 use crate::manage::opening::may_open;
 use crate::manage::refused::{Code, Refused};
-use crate::model::connection::{Settings, Upstream};
+use crate::model::connection::{Return, Settings, Upstream};
 use crate::store::durable::vouched::{self, Place};
 
 /// Refuses to let `next` be live, unless nothing is believed by it that is not believed now, or the caller may give all
@@ -52,7 +52,7 @@ fn asks_as_much(before: &Held, next: &Settings) -> bool {
         Upstream::Saml(saml) => Some(saml.own.clone()),
         Upstream::Oidc(_) => None,
     };
-    same_secret && own(next) == own(&live.settings) && next.opens_no_more_than(&live.settings)
+    same_secret && own(next) == own(&live.settings) && next.may_return(&live.settings) == Return::Harmless
 }
 
 /// Nobody is talked into answering for what somebody else has put there since they looked (threats C02): where more would be
