@@ -109,7 +109,8 @@ pub async fn swap(
     }
     schedule(tx, &before, &after, keep.now).await?;
     keep.record(tx, &event(keep, &before, &after, (is_return, word))).await?;
-    let kind = if is_return { Kind::ConnectionRolledBack } else { Kind::ConnectionActivated };
+    // Who brings former settings back has put settings into force like any others.
+    let kind = if unasked.is_some() { Kind::ConnectionRolledBack } else { Kind::ConnectionActivated };
     tell_owners(tx, keep, &after, kind).await?;
     Ok(Swapped { before, after, is_return })
 }

@@ -5,7 +5,9 @@ use std::process::ExitCode;
 
 use super::{Error, looking, quiet_broker, said};
 use crate::config::Config;
-use crate::manage::house_file::{ApplyError, Fault, HouseFile, Mode, Reading, Report, apply_reading};
+use crate::manage::house_file::{
+    ApplyError, Fault, HouseFile, Mode, Reading, Report, apply_reading, unheard,
+};
 
 pub async fn run(config: Config, path: &Path, plan: bool, read_metadata: bool) -> Result<ExitCode, Error> {
     let bytes =
@@ -23,8 +25,11 @@ pub async fn run(config: Config, path: &Path, plan: bool, read_metadata: bool) -
     let broker = quiet_broker(config).await?;
     let mode = if plan { Mode::Plan } else { Mode::Apply };
     let reading = if read_metadata { Reading::Again } else { Reading::Once };
+    // Before it is written: then it is known what is new.
+    let unheard = unheard(&broker, &file).await?;
     match apply_reading(&broker, &file, mode, reading).await {
-        Ok(report) => {
+        Ok(mut report) => {
+            report.warnings.extend(unheard);
             said::out(format_args!("{}", shown(&report, mode)));
             Ok(ExitCode::SUCCESS)
         }

@@ -1,6 +1,7 @@
 //! How somebody becomes a member, whoever asks for it: a login, an administrator, a directory; and how what they are
 //! signed in to ends.
 
+mod approvals;
 pub mod auto;
 pub mod invited;
 pub mod keys;

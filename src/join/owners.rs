@@ -2,6 +2,7 @@
 //! locks the organization, changes, and looks whether there is one still: of two who take the last two owners away at
 //! once, the second waits for the first, and fails.
 
+use super::approvals::Answered;
 use super::{keys, sign_out};
 use crate::audit::Keep;
 use crate::foundation::id::{OrganizationId, UserId};
@@ -53,6 +54,7 @@ impl From<StoreError> for NotChanged {
 /// (threats H05).
 pub async fn change(tx: &mut Tx<'_>, keep: &Keep, after: &Membership) -> Result<(), NotChanged> {
     let owned = locked(tx, after.organization_id).await?;
+    let answered = Answered::before(tx, after.organization_id, after.user_id).await?;
     memberships::update(tx, after, keep.now).await?;
     if after.status != MembershipStatus::Active {
         grants::revoke_of_member(tx, after.organization_id, after.user_id, keep.now).await?;
@@ -61,7 +63,10 @@ pub async fn change(tx: &mut Tx<'_>, keep: &Keep, after: &Membership) -> Result<
     if after.status == MembershipStatus::Removed {
         keys::revoke_of(tx, keep, after.organization_id, after.user_id).await?;
     }
-    if owned.keeps_one(tx).await? { Ok(()) } else { Err(NotChanged::LastOwner(after.organization_id)) }
+    if !owned.keeps_one(tx).await? {
+        return Err(NotChanged::LastOwner(after.organization_id));
+    }
+    Ok(answered.lapses(tx, keep).await?)
 }
 
 /// Lets a user in nowhere any more: all that was issued to them ends. Organizations come before people, as in
@@ -77,6 +82,10 @@ pub async fn disable(tx: &mut Tx<'_>, keep: &Keep, user: UserId) -> Result<(), N
     if now_owned.iter().any(|id| owned.iter().all(|known| known.organization != *id)) {
         return Err(StoreError::Conflict.into());
     }
+    let mut answered = Vec::new();
+    for one in &owned {
+        answered.push(Answered::before(tx, one.organization, user).await?);
+    }
     users::disable(tx, user, Some(keep.now), keep.now).await?;
     grants::revoke_of_user(tx, user, keep.now).await?;
     sign_out::ended(tx, keep, Ended::User(user)).await?;
@@ -84,6 +93,9 @@ pub async fn disable(tx: &mut Tx<'_>, keep: &Keep, user: UserId) -> Result<(), N
         if !one.keeps_one(tx).await? {
             return Err(NotChanged::LastOwner(one.organization));
         }
+    }
+    for one in answered {
+        one.lapses(tx, keep).await?;
     }
     Ok(())
 }

@@ -180,10 +180,22 @@ async fn stranger(visitor: &Visitor) -> Result<(), Refused> {
 }
 
 async fn at_most(visitor: &Visitor, what: &str, most: u64) -> Result<(), Refused> {
-    if visitor.broker().ephemeral.count(Kind::RateCounter, what, MINUTE).await? > most {
-        return Err(Refused::new(Code::RateLimited, "wait a minute"));
+    at_most_within(visitor, what, (most, MINUTE), || "wait a minute".to_owned()).await
+}
+
+/// Counts an attempt, and refuses more of them than there may be within a time; with when that is over.
+pub async fn at_most_within(
+    visitor: &Visitor,
+    what: &str,
+    (most, within): (u64, Duration),
+    told: impl FnOnce() -> String,
+) -> Result<(), Refused> {
+    let ephemeral = &visitor.broker().ephemeral;
+    if ephemeral.count(Kind::RateCounter, what, within).await? <= most {
+        return Ok(());
     }
-    Ok(())
+    let left = ephemeral.window_left(Kind::RateCounter, what).await?;
+    Err(Refused::limited(Code::RateLimited, told(), left))
 }
 
 async fn by_key(visitor: &Visitor, text: &KeyText) -> Result<Option<Caller>, Refused> {

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::authority::{Need, Standing, Target, Verdict, is_fresh, judge};
-use super::caller::{Caller, Who};
+use super::caller::{Caller, Who, at_most_within};
 use super::refused::{Code, Refused};
 use crate::foundation::clock::Moment;
 use crate::foundation::id::OrganizationId;
@@ -19,7 +19,6 @@ use crate::model::project::Project;
 use crate::store::durable::applications;
 use crate::store::durable::choices::Told;
 use crate::store::durable::engine::Database;
-use crate::store::ephemeral::Kind;
 use crate::web::visitor::Visitor;
 use answer::matches;
 
@@ -168,18 +167,13 @@ impl Desk {
         format!("{what}-{of}-{day}.{ending}")
     }
 
-    /// Counts an attempt, and refuses more of them than there may be within a time; with when that is over.
+    /// [`at_most_within`]
     pub async fn at_most(
         &self,
         what: &str,
-        (most, within): (u64, Duration),
+        most: (u64, Duration),
         told: impl FnOnce() -> String,
     ) -> Result<(), Refused> {
-        let ephemeral = &self.visitor.broker().ephemeral;
-        if ephemeral.count(Kind::RateCounter, what, within).await? <= most {
-            return Ok(());
-        }
-        let left = ephemeral.window_left(Kind::RateCounter, what).await?;
-        Err(Refused::limited(Code::RateLimited, told(), left))
+        at_most_within(&self.visitor, what, most, told).await
     }
 }

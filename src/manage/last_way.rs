@@ -230,7 +230,7 @@ impl Guests {
     }
 
     /// Of two who shut a door each at once, the second sees what the first has shut. They are locked in the order of their
-    /// ids; where hosts are each other's guests, the database lets one of two begin anew.
+    /// ids, and where hosts are each other's guests, before the host is ([`Desk::change_with_guests`]).
     async fn locked(change: &mut Change<'_, '_>, of: Of) -> Result<Self, Refused> {
         let ways = ways_in::of_owners(change.tx, change.keep.project.id, of).await?;
         let owned: BTreeSet<_> = ways.iter().map(|way| way.organization.id).collect();

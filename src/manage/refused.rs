@@ -11,7 +11,7 @@ use crate::store::durable::engine::tries::Undone;
 use crate::store::ephemeral::EphemeralError;
 use crate::telemetry::names;
 use crate::web::reply::Fault;
-use crate::web::{json, query};
+use crate::web::{coding, json, query};
 
 macro_rules! codes {
     ($($code:ident = $status:literal $word:literal $title:literal;)+) => {
@@ -124,6 +124,7 @@ codes! {
     TooLarge = 413 "too_large" "The body is too large";
     UriTooLong = 414 "uri_too_long" "The address is too long";
     UnsupportedMediaType = 415 "unsupported_media_type" "The body must be JSON";
+    UnsupportedContentEncoding = 415 "unsupported_content_encoding" "The body is compressed, or otherwise encoded";
     MisdirectedRequest = 421 "misdirected_request" "This server answers by another name";
     InvalidValue = 422 "invalid_value" "A value breaks a rule";
     DomainInvalid = 422 "domain_invalid" "This is not the name of a domain";
@@ -379,6 +380,7 @@ impl From<json::Unreadable> for Refused {
         match why {
             Unreadable::TooLarge => plain(Code::TooLarge),
             Unreadable::Broken => Self::new(Code::InvalidJson, "the body broke off"),
+            Unreadable::Encoded => Self::new(Code::UnsupportedContentEncoding, coding::WHY),
             Unreadable::OtherType => plain(Code::UnsupportedMediaType),
             Unreadable::NotJson => plain(Code::InvalidJson),
             Unreadable::Twice => Self::new(Code::InvalidJson, "an object has a member twice"),

@@ -34,17 +34,22 @@ pub struct ApiKey {
 /// A network from which a key may be used; an address alone is a network of one. What could match no caller as their
 /// addresses are compared, or says more than it means, is none.
 pub fn network(text: &str) -> Result<IpNet, &'static str> {
+    const NONE: &str = "must be an IP address or a network, such as 192.0.2.7 or 192.0.2.0/24";
+    // Some read a number that begins with 0 as an octal one.
+    if text.split_once('/').is_some_and(|(_, length)| length.len() > 1 && length.starts_with('0')) {
+        return Err(NONE);
+    }
     let read = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
-    let network: IpNet =
-        read.map_err(|_| "must be an IP address or a network, such as 192.0.2.7 or 192.0.2.0/24")?;
+    let network: IpNet = read.map_err(|_| NONE)?;
     if matches!(network, IpNet::V6(six) if six.addr().to_ipv4_mapped().is_some()) {
         return Err(
             "must be written as IPv4, such as 192.0.2.0/24: nobody comes from an address within ::ffff:0:0/96",
         );
     }
-    match network.addr() == network.network() {
-        true => Ok(network),
-        false => Err("must have no bits beyond its prefix: 10.0.0.0/8, or the address alone"),
+    match network {
+        _ if network.addr() == network.network() => Ok(network),
+        IpNet::V4(_) => Err("must have no bits beyond its prefix: 10.0.0.0/8, or the address alone"),
+        IpNet::V6(_) => Err("must have no bits beyond its prefix: 2001:db8::/32, or the address alone"),
     }
 }
 

@@ -68,6 +68,8 @@ words! {
         PersonRelinked = "person_relinked",
         /// Who made them belongs to the organization no more: their names are what it is about.
         ApiKeysRevoked = "api_keys_revoked",
+        /// Who answered for them owns the organization no more: the roles that they gave are what it is about.
+        RoleRulesUnapproved = "role_rules_unapproved",
         /// Both have agreed on it, or on other terms. Of each of these, the organization is the target, and the home is what
         /// it is about.
         DelegationActive = "delegation_active",

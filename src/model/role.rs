@@ -82,8 +82,20 @@ pub fn function(name: &str, meanings: &BTreeMap<String, Vec<String>>) -> Option<
 
 /// Whether an organization of these functional roles may own applications (S0-25).
 pub fn may_publish(functional: Option<&[String]>, meanings: &BTreeMap<String, Vec<String>>) -> bool {
-    let word = Permission::ApplicationsWrite.word().to_owned();
-    !masked(BTreeSet::from([word]), functional, meanings).is_empty()
+    is_left(Permission::ApplicationsWrite, functional, meanings)
+}
+
+/// Whether one may agree with others that people of the one act for the other (S0-25).
+pub fn may_delegate(functional: Option<&[String]>, meanings: &BTreeMap<String, Vec<String>>) -> bool {
+    is_left(Permission::DelegationsWrite, functional, meanings)
+}
+
+fn is_left(
+    permission: Permission,
+    functional: Option<&[String]>,
+    meanings: &BTreeMap<String, Vec<String>>,
+) -> bool {
+    !masked(BTreeSet::from([permission.word().to_owned()]), functional, meanings).is_empty()
 }
 
 /// Roles that every organization has.

@@ -22,10 +22,25 @@ pub struct RoleRule {
     pub matching: Matching,
     pub value: String,
     pub role: String,
-    /// Who owned the organization, or ran the project, and wanted this; nobody, where no owner was needed (threats H01).
-    pub approved_by: Option<String>,
+    /// By whose word it gives what may change the organization; nobody's, where no owner was needed (threats H01).
+    pub approval: Option<Approval>,
     pub created_at: Moment,
     pub updated_at: Moment,
+}
+
+/// That who owned the organization, or ran the project, wanted a rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Approval {
+    pub by: String,
+    /// Whether that is an owner's word still, or the operator's: whoever owns the organization no more has approved nothing.
+    pub counts: bool,
+}
+
+impl Approval {
+    /// By who may give it now.
+    pub fn now(by: String) -> Self {
+        Self { by, counts: true }
+    }
 }
 
 words! {
@@ -46,7 +61,7 @@ words! {
         Active = "active",
         /// There is no role of this name any more.
         RoleUnknown = "role_unknown",
-        /// The role may change something of the organization, and no owner has said yes.
+        /// The role may change something of the organization, and nobody who owns it has said yes.
         Unapproved = "unapproved",
     }
 }
@@ -71,11 +86,14 @@ impl RoleRule {
             // Nobody comes to own anything by what a provider says.
             _ if self.role == role::OWNER => Standing::RoleUnknown,
             false => Standing::RoleUnknown,
-            true if role::may_change(&self.role, custom) && self.approved_by.is_none() => {
-                Standing::Unapproved
-            }
+            true if role::may_change(&self.role, custom) && !self.is_approved() => Standing::Unapproved,
             true => Standing::Active,
         }
+    }
+
+    /// Whether an owner, as owners are now, or the operator answers for it.
+    pub fn is_approved(&self) -> bool {
+        self.approval.as_ref().is_some_and(|approval| approval.counts)
     }
 }
 
@@ -109,7 +127,7 @@ mod tests {
             matching,
             value: value.to_owned(),
             role: role.to_owned(),
-            approved_by: None,
+            approval: None,
             created_at: Moment::from_millis(0),
             updated_at: Moment::from_millis(0),
         }
@@ -161,18 +179,22 @@ mod tests {
         ]
         .into();
         let all = ["owner", "admin", "member", "billing", "watcher", "none", "Owner"];
-        let told = |custom: &BTreeMap<String, Vec<String>>, approved: Option<&str>| {
+        let told = |custom: &BTreeMap<String, Vec<String>>, approval: Option<Approval>| {
             let rules: Vec<_> = all
                 .iter()
                 .map(|role| RoleRule {
-                    approved_by: approved.map(str::to_owned),
+                    approval: approval.clone(),
                     ..rule("groups", Matching::Contains, "staff", role)
                 })
                 .collect();
             given(&rules, &facts(), custom)
         };
         assert_eq!(told(&custom, None), ["member", "billing", "watcher"]);
-        assert_eq!(told(&custom, Some("somebody")), ["admin", "member", "billing", "watcher"]);
+        let approval = Approval::now("somebody".to_owned());
+        assert_eq!(told(&custom, Some(approval.clone())), ["admin", "member", "billing", "watcher"]);
+        // Nor by who owned it then, and does not now.
+        let over = Approval { counts: false, ..approval };
+        assert_eq!(told(&custom, Some(over)), ["member", "billing", "watcher"]);
         // A role that has come to change something since gives nothing until an owner says yes.
         custom.insert("watcher".to_owned(), vec!["members:write".to_owned()]);
         assert_eq!(told(&custom, None), ["member", "billing"]);

@@ -10,6 +10,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 
+use super::coding;
 use super::front::Front;
 use super::lost::reads_pages;
 use super::reply::{self, Fault};
@@ -128,6 +129,9 @@ async fn read(parts: &Parts, body: Body, front: &Front) -> Result<Params, Unread
     if !is_form(&parts.headers) {
         return Err(bad("content_type", "the body must be application/x-www-form-urlencoded"));
     }
+    if coding::is_any(&parts.headers) {
+        return Err(Unreadable { status: coding::STATUS, ..bad("content_encoding", coding::WHY) });
+    }
     let mut rest = Request::new(body);
     DefaultBodyLimit::disable().apply(&mut rest);
     let body = Bytes::from_request(rest, front).await.map_err(|rejection| {
@@ -149,7 +153,7 @@ async fn told(mut seen: Parts, front: &Front, unreadable: &Unreadable, by_people
         Err(response) => return response,
     };
     tracing::info!(request = %visitor.request, door, why = %unreadable.why, "a form cannot be read");
-    match (note(&visitor, door, unreadable).await, is_shown) {
+    let mut response = match (note(&visitor, door, unreadable).await, is_shown) {
         (Err(fault), true) => visitor.fault(&fault, None).await,
         (Err(fault), false) => visitor.machine_fault(&fault).await,
         (Ok(()), true) => {
@@ -161,7 +165,11 @@ async fn told(mut seen: Parts, front: &Front, unreadable: &Unreadable, by_people
             let error = OAuthError::invalid_request(unreadable.why.clone());
             reply::oauth_error(unreadable.status, &error)
         }
+    };
+    if unreadable.status == coding::STATUS {
+        coding::advise(&mut response);
     }
+    response
 }
 
 /// `door`: the path as it is mounted, which holds nothing that a stranger chose.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, forward_to_deserialize_any};
 use serde_json::{Map, Value};
 use serde_path_to_error::{Path, Segment};
 
+use super::coding;
 use super::front::Front;
 use crate::protocol::jose::json::{JsonError, object};
 
@@ -16,6 +17,8 @@ use crate::protocol::jose::json::{JsonError, object};
 pub enum Unreadable {
     /// Longer than the server reads.
     TooLarge,
+    /// In a coding, of which none is read.
+    Encoded,
     /// It broke off, or is not what its own headers say.
     Broken,
     OtherType,
@@ -29,12 +32,15 @@ pub enum Unreadable {
 
 /// The bytes of a body, as many as the server reads.
 pub async fn bytes(request: Request, front: &Front) -> Result<Bytes, Unreadable> {
-    Bytes::from_request(request, front).await.map_err(|rejection| {
+    let is_encoded = coding::is_any(request.headers());
+    let bytes = Bytes::from_request(request, front).await.map_err(|rejection| {
         match axum::response::IntoResponse::into_response(rejection).status() {
             StatusCode::PAYLOAD_TOO_LARGE => Unreadable::TooLarge,
             _ => Unreadable::Broken,
         }
-    })
+    })?;
+    // What there is nothing of is in no coding either.
+    if is_encoded && !bytes.is_empty() { Err(Unreadable::Encoded) } else { Ok(bytes) }
 }
 
 /// Reads an object; `kinds` are the content types that it may come as.

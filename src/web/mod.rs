@@ -3,6 +3,7 @@
 pub mod accept;
 pub mod browser;
 pub mod client_certificate;
+pub mod coding;
 pub mod cookies;
 pub mod cors;
 pub mod dpop;

@@ -444,6 +444,10 @@ mail-api_keys_revoked-subject = API-Schlüssel von { $organization } sind erlosc
 mail-api_keys_revoked-title = Die API-Schlüssel { $thing } gelten nicht mehr
 mail-api_keys_revoked-text = Wer sie angelegt hat, gehört nicht mehr zu { $organization }. Damit enden auch diese Schlüssel.
 mail-api_keys_revoked-next = Wenn noch etwas einen solchen Schlüssel braucht, legen Sie einen neuen an.
+mail-role_rules_unapproved-subject = Rollenregeln von { $organization } geben nichts mehr
+mail-role_rules_unapproved-title = Niemand erhält { $thing } noch durch eine Rollenregel
+mail-role_rules_unapproved-text = Wer diese Regeln von { $organization } genehmigt hat, besitzt die Organisation nicht mehr. Eine Rolle, die dort etwas ändern darf, gibt eine Regel nur, solange ein Eigentümer dafür einsteht.
+mail-role_rules_unapproved-next = Sehen Sie die Regeln von { $organization } durch und speichern Sie die, die bleiben sollen, noch einmal.
 
 mail-delegation_active-subject = Menschen von { $thing } dürfen für { $organization } handeln
 mail-delegation_active-title = { $thing } und { $organization } haben eine Vertretung vereinbart

@@ -444,6 +444,10 @@ mail-api_keys_revoked-subject = API keys of { $organization } have ended
 mail-api_keys_revoked-title = The API keys { $thing } do not work any more
 mail-api_keys_revoked-text = Whoever made them was removed from { $organization }, or has left it. What they made ends with that.
 mail-api_keys_revoked-next = If something still needs such a key, make a new one.
+mail-role_rules_unapproved-subject = Role rules of { $organization } give nothing any more
+mail-role_rules_unapproved-title = Nobody gets { $thing } by a role rule now
+mail-role_rules_unapproved-text = Whoever approved these rules of { $organization } is not one of its owners any more. A role that may change something there is given by a rule only for as long as an owner answers for it.
+mail-role_rules_unapproved-next = Look at the rules of { $organization }, and save those that you want to keep once more.
 
 mail-delegation_active-subject = People of { $thing } may act for { $organization }
 mail-delegation_active-title = { $thing } and { $organization } have agreed on a delegation

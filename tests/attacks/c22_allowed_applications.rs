@@ -113,9 +113,11 @@ async fn c22_c02_how_people_sign_in_is_no_allowed_applications_to_decide() {
             (format!("/organizations/org-a/domains/{domain}"), "/organizations/org-a/policy");
         fine(owner.patch(&domain, json!({"trust_email": false})).await);
         fine(owner.patch(policy, json!({"api_keys_enabled": false})).await);
+        let cb = house.connection("cb").await;
         for (method, path, body) in [
             (Method::PATCH, domain.as_str(), json!({"trust_email": true})),
-            (Method::PATCH, domain.as_str(), json!({"use_for_routing": false})),
+            (Method::PATCH, domain.as_str(), json!({"connection_ids": [cb]})),
+            (Method::PATCH, domain.as_str(), json!({"auto_join": {"role": "member"}})),
             (Method::PATCH, policy, json!({"require_mfa": false})),
             (Method::PATCH, policy, json!({"api_keys_enabled": true})),
             (Method::PUT, policy, json!({"max_age": null})),
@@ -125,6 +127,10 @@ async fn c22_c02_how_people_sign_in_is_no_allowed_applications_to_decide() {
         // It reads both, and says of itself that it does no more.
         fine(third.get(policy).await);
         assert_eq!(fine(third.get(&domain).await)["trust_email"], json!(false));
+        // What is taken away outlives nothing.
+        fine(owner.patch(&domain, json!({"trust_email": true})).await);
+        let less = fine(third.patch(&domain, json!({"trust_email": false})).await);
+        assert_eq!(less["trust_email"], json!(false));
         let told = fine(third.get("/me/permissions").await)["permissions"].clone();
         let may = |permission: &str| {
             let all = told.as_array().unwrap();

@@ -3,9 +3,11 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::house::api::Api;
+use crate::house::answers::{delete, fine, refuses};
+use crate::house::api::{Api, THIRD};
 use crate::house::application::{Application, Person};
 use crate::house::broker::{Engine, House, Plan};
+use crate::house::lying_idp::Says;
 
 /// What an administrator may not give, and what does not exist.
 fn wanted() -> Vec<(Value, &'static str)> {
@@ -91,6 +93,46 @@ async fn h01_s1_p7_nobody_takes_by_a_rule_what_they_could_not_give() {
         assert_eq!(refused.json()["code"], json!("role_ceiling"), "{}", refused.body);
         house.refused(&before, "role_ceiling").await;
         assert_eq!(owner.send(Method::DELETE, &path, |ask| ask).await.status, 204);
+    }
+}
+
+#[tokio::test]
+async fn h01_s1_r22_nobody_takes_an_invitation_back_that_they_could_not_have_written() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let house = House::on(engine).await;
+        let (operator, owner) =
+            (Api::operator(&house).await, Api::person(&house, "ann@a.test", "org-a").await);
+        let admin = Api::person(&house, "con@a.test", "org-a").await;
+        let con = house.user("con@a.test").await;
+        let path = format!("/organizations/org-a/members/{con}/role");
+        assert_eq!(operator.patch(&path, json!({"role": "admin"})).await.status, 200);
+        let key = Api::key(&house, "org-a", &["invitations:read", "invitations:write"]).await;
+        let invitations = "/organizations/org-a/invitations";
+        let invited = async |email: &str, role: &str| {
+            let body = json!({"email": email, "role": role, "send": false});
+            let made = owner.post(invitations, body).await;
+            assert_eq!(made.status, 201, "{}", made.body);
+            format!("{invitations}/{}", made.json()["invitation"]["id"].as_str().unwrap())
+        };
+        let to_own = invited("own@c.test", "owner").await;
+        let to_administer = invited("adi@c.test", "admin").await;
+        let to_belong = invited("mem@c.test", "member").await;
+        let takes_back = async |api: &Api, path: &str| api.send(Method::DELETE, path, |ask| ask).await;
+        for (api, path) in [(&admin, &to_own), (&key, &to_own), (&key, &to_administer)] {
+            let before = house.before().await;
+            let refused = takes_back(api, path).await;
+            assert_eq!(refused.json()["code"], json!("role_ceiling"), "{path}: {}", refused.body);
+            house.refused(&before, "role_ceiling").await;
+        }
+        assert_eq!(takes_back(&admin, &to_administer).await.status, 204);
+        assert_eq!(takes_back(&key, &to_belong).await.status, 204);
+        // Like everything about owners, it is for one who has just signed in, and for the operator.
+        house.execute("UPDATE sessions SET authenticated_at = authenticated_at - 400000").await;
+        let before = house.before().await;
+        let stale = takes_back(&owner, &to_own).await;
+        assert_eq!(stale.json()["code"], json!("reauthentication_required"), "{}", stale.body);
+        house.refused(&before, "reauthentication_required").await;
+        assert_eq!(takes_back(&operator, &to_own).await.status, 204);
     }
 }
 
@@ -268,5 +310,95 @@ async fn h01_h07_whoever_comes_is_given_nothing_that_has_come_to_administer() {
         assert_eq!((back.status.as_u16(), &back.json()["code"]), (422, &json!("role_not_allowed")));
         house.refused(&before, "role_not_allowed").await;
         assert_eq!(comes("three@a.test").await, json!(["member"]));
+    }
+}
+
+/// Con is a guest of A, whose own people act for B.
+#[tokio::test]
+async fn h01_s1_d9_a_guest_becomes_one_of_the_organizations_own_by_an_owners_word_where_those_act_for_others()
+{
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let house = Plan::on(engine).and(THIRD).build().await;
+        let (operator, owner) =
+            (Api::operator(&house).await, Api::person(&house, "ann@a.test", "org-a").await);
+        let admin = Api::person(&house, "adi@a.test", "org-a").await;
+        Api::person(&house, "con@a.test", "org-a").await;
+        let third = Api::by_consent(&house, "ann@a.test", "org-a").await;
+        let key = Api::key(&house, "org-a", &["members:read", "members:write", "organization:read"]).await;
+        let members = "/organizations/org-a/members";
+        let (adi, con) = (house.user("adi@a.test").await, house.user("con@a.test").await);
+        let [adi_place, con_place] = [&adi, &con].map(|id| format!("{members}/{id}"));
+        fine(operator.patch(&format!("{adi_place}/role"), json!({"role": "admin"})).await);
+        for place in [&adi_place, &con_place] {
+            fine(operator.patch(place, json!({"kind": "guest"})).await);
+        }
+        let own = json!({"kind": "member"});
+        for (api, place, code) in [
+            (&third, &con_place, "role_ceiling"),
+            (&key, &con_place, "owner_required"),
+            (&admin, &con_place, "owner_required"),
+            (&admin, &adi_place, "role_ceiling"),
+        ] {
+            refuses(&house, api.patch(place, own.clone()), (403, code)).await;
+        }
+        // Nor by way of a removal.
+        assert_eq!(delete(&admin, &con_place).await.status, 204);
+        let back = json!({"user_id": con, "role": "member", "kind": "member", "restore": true});
+        refuses(&house, admin.post(members, back.clone()), (403, "owner_required")).await;
+        assert_eq!(fine(owner.post(members, back).await)["kind"], json!("member"));
+        assert_eq!(fine(owner.patch(&adi_place, own.clone()).await)["kind"], json!("member"));
+        // Where nobody acts for anybody, it is no more than any change of a member.
+        house.execute("UPDATE delegations SET revoked_at = 1").await;
+        fine(operator.patch(&con_place, json!({"kind": "guest"})).await);
+        assert_eq!(fine(key.patch(&con_place, own).await)["kind"], json!("member"));
+    }
+}
+
+#[tokio::test]
+async fn h01_whoever_lets_a_delegation_count_again_gives_what_it_gives() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let house = House::on(engine).await;
+        let bob = Api::person(&house, "bob@b.test", "org-b").await;
+        house.execute("UPDATE delegations SET settings = replace(settings, '\"member\"', '\"admin\"')").await;
+        let weak =
+            ["delegations:read", "delegations:write", "organization:read", "policy:read", "policy:write"];
+        let (home, target) = (Api::key(&house, "org-a", &weak).await, Api::key(&house, "org-b", &weak).await);
+        let path = format!("/delegations/{}", house.text("SELECT id FROM delegations").await.unwrap());
+        let (pause, resume) = (format!("{path}/pause"), format!("{path}/resume"));
+        fine(bob.post(&pause, json!({})).await);
+        refuses(&house, target.post(&resume, json!({})), (403, "role_ceiling")).await;
+        fine(bob.post(&resume, json!({})).await);
+        let policy = "/organizations/org-b/policy";
+        fine(bob.patch(policy, json!({"delegations": "none"})).await);
+        refuses(&house, target.patch(policy, json!({"delegations": "approved"})), (403, "role_ceiling"))
+            .await;
+        fine(bob.patch(policy, json!({"delegations": "approved"})).await);
+        // Whoever takes it away needs none of it, nor whose people they are.
+        fine(target.patch(policy, json!({"delegations": "none"})).await);
+        fine(home.post(&pause, json!({})).await);
+        fine(home.post(&resume, json!({})).await);
+    }
+}
+
+#[tokio::test]
+async fn h01_s1_p7_whoever_administers_by_a_rule_stands_above_who_does_not() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let house = House::on(engine).await;
+        let owner = Api::person(&house, "ann@a.test", "org-a").await;
+        let rule = json!({
+            "connection_id": house.connection("ca").await, "claim": "groups", "operator": "contains", "value": "it",
+            "role": "admin",
+        });
+        fine(owner.post("/organizations/org-a/role-rules", rule).await);
+        house.idp_a.says(Says::truth().claim("groups", r#"["it"]"#));
+        let admin = Api::person(&house, "con@a.test", "org-a").await;
+        let key = Api::key(&house, "org-a", &["members:read", "members:write", "organization:read"]).await;
+        let place = format!("/organizations/org-a/members/{}", house.user("con@a.test").await);
+        let ceiling = (403, "role_ceiling");
+        refuses(&house, key.patch(&place, json!({"status": "suspended"})), ceiling).await;
+        refuses(&house, key.patch(&format!("{place}/role"), json!({"role": "member"})), ceiling).await;
+        refuses(&house, delete(&key, &place), ceiling).await;
+        fine(admin.get("/organizations/org-a/members").await);
+        assert_eq!(delete(&owner, &place).await.status, 204);
     }
 }

@@ -1,9 +1,13 @@
 //! H02 the other way round, of guests: an owner who comes by the connection of another organization, as a holding's people
 //! own its subsidiaries.
 
+use std::sync::Arc;
+
 use behalf::manage::house_file::Mode;
+use behalf::store::durable::engine::{Lock, StoreError};
 use reqwest::Method;
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 
 use crate::house::api::Api;
 use crate::house::broker::{Engine, House};
@@ -246,5 +250,52 @@ async fn h02_s1_r05_whoever_deletes_their_organization_asks_no_stranger_and_the_
         assert_eq!(told[0].detail, said, "not who it was");
         let own = trail.iter().filter(|event| event.organization.as_ref() == Some(&a));
         assert!(own.map(|event| event.detail.to_string()).all(|detail| !detail.contains(&guest)));
+    }
+}
+
+/// Whoever writes to several organizations locks them in the order of their ids. So does who shuts a door by which the owners
+/// of another one come: or two who are each other's guests would each wait for what the other one holds.
+#[tokio::test]
+async fn h02_whoever_shuts_a_guests_door_holds_nothing_while_they_wait_for_the_guest() {
+    for way in ["deactivate", "disable", "remove"] {
+        let house = House::on(Engine::Postgres).await;
+        let operator = Api::operator(&house).await;
+        guests(&house, &operator, 0).await;
+        // Of each an owner comes by the connection of the other one.
+        let ann = house.user("ann@a.test").await;
+        house.joins(ann.parse().unwrap(), "org-b", &["owner"]).await;
+        let mut both = [("org-a", "ca"), ("org-b", "cb")];
+        if house.organization("org-b").await < house.organization("org-a").await {
+            both.reverse();
+        }
+        let [(guest, _), (host, connection)] = both;
+        let connection = format!("/connections/{}", house.connection(connection).await);
+        let path = match way {
+            "deactivate" => format!("/organizations/{host}/deactivate?force=true"),
+            "disable" => format!("{connection}/disable?force=true"),
+            _ => format!("{connection}?force=true"),
+        };
+        let (guest, host) = (house.organization(guest).await, house.organization(host).await);
+        let method = if way == "remove" { Method::DELETE } else { Method::POST };
+        let (locked, db) = (Arc::new(Notify::new()), house.broker.db.clone());
+        let told = Arc::clone(&locked);
+        let free = format!("SELECT 1 FROM organizations WHERE id = '{host}' FOR NO KEY UPDATE NOWAIT");
+        let free: &'static str = Box::leak(free.into_boxed_str());
+        let holds = house.broker.db.write(async move |tx| {
+            tx.lock(Lock::Exclusive, "organizations", &guest).await?;
+            told.notify_one();
+            let waiting = "SELECT 1 FROM pg_stat_activity
+                           WHERE datname = current_database() AND wait_event_type = 'Lock'";
+            while db.all(waiting, &[]).await?.is_empty() {}
+            tx.execute(free, &[]).await?;
+            Ok::<_, StoreError>(())
+        });
+        let shuts = async {
+            locked.notified().await;
+            acts(&operator, method, &path).await
+        };
+        let (held, answer) = tokio::join!(holds, shuts);
+        assert!(held.is_ok(), "{way}: {held:?}");
+        assert!(answer.status.is_success(), "{way}: {}", answer.body);
     }
 }

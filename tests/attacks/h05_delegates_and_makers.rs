@@ -55,6 +55,8 @@ async fn h05_h01_a_delegate_leaves_nothing_behind_that_outlives_the_delegation()
         });
         let domain = house.text("SELECT id FROM domains WHERE name = 'b.test'").await.unwrap();
         let domain = format!("/organizations/org-b/domains/{domain}");
+        let auto_join = |more: Value| json!({"auto_join": more});
+        fine(bob.patch(&domain, json!({"trust_email": false, "auto_join": {"exclude": ["x"]}})).await);
         for (method, path, body, code) in [
             (
                 Method::POST,
@@ -105,13 +107,30 @@ async fn h05_h01_a_delegate_leaves_nothing_behind_that_outlives_the_delegation()
                 json!({"require_mfa": false}),
                 "permission_missing",
             ),
-            (Method::PATCH, domain, json!({"trust_email": true}), "permission_missing"),
+            (Method::PATCH, domain.clone(), json!({"trust_email": true}), "permission_missing"),
+            (Method::PATCH, domain.clone(), auto_join(json!({"role": "member"})), "permission_missing"),
+            (Method::PATCH, domain.clone(), auto_join(json!({"exclude": []})), "permission_missing"),
+            (Method::PATCH, domain.clone(), auto_join(json!({"cap_per_hour": 1000})), "permission_missing"),
+            (
+                Method::PATCH,
+                domain.clone(),
+                auto_join(json!({"enabled": true, "role": "member"})),
+                "permission_missing",
+            ),
         ] {
             let before = house.before().await;
             refused(&con.write(method, &path, body).await, code);
             house.refused(&before, code).await;
         }
-        // What ends outlives nothing.
+        // What ends outlives nothing, be it what a domain is used for.
+        fine(bob.patch(&domain, json!({"trust_email": true})).await);
+        let join = json!({"enabled": true, "role": "member", "cap_per_hour": 50});
+        fine(bob.patch(&domain, auto_join(join)).await);
+        fine(con.patch(&domain, json!({"trust_email": false})).await);
+        let narrower = json!({"exclude": ["x", "y"], "cap_per_hour": 5});
+        fine(con.patch(&domain, auto_join(narrower)).await);
+        let over = fine(con.patch(&domain, auto_join(json!({"enabled": false}))).await);
+        assert_eq!((&over["trust_email"], &over["auto_join"]["enabled"]), (&json!(false), &json!(false)));
         let gone = con.send(Method::DELETE, &format!("{members}/{eve}"), |ask| ask).await;
         assert_eq!(gone.status, 204, "{}", gone.body);
     }

@@ -1099,3 +1099,21 @@ async fn m07_a_client_registers_by_which_certificate_it_is_known() {
         house.refused(&before, "invalid_client_metadata").await;
     }
 }
+
+/// RFC 9110, sections 8.4 and 15.5.16.
+#[tokio::test]
+async fn m07_m11_metadata_in_a_coding_registers_nobody() {
+    let house = plan(Engine::Sqlite).build().await;
+    let bearer = usual(&house, 1).await;
+    let before = house.before().await;
+    let dress = |ask: reqwest::RequestBuilder| {
+        let ask = ask.bearer_auth(&bearer).header("content-type", "application/json");
+        ask.header("content-encoding", "gzip").body("{\"redirect_uris\":[\"https://a.test/cb\"]}")
+    };
+    let url = format!("{}/register", house.url);
+    let refused = Visitor::arrives().request(Method::POST, &url, dress).await;
+    let told = (refused.status.as_u16(), refused.json()["error"].clone());
+    assert_eq!(told, (415, json!("invalid_client_metadata")), "{}", refused.body);
+    assert_eq!(refused.header("accept-encoding"), Some("identity"));
+    house.unchanged(&before).await;
+}

@@ -1,6 +1,6 @@
 //! M10 and M11: a request that is too large, or that could be read in two ways, is refused before it is read.
 
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
+use reqwest::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
 use reqwest::{Method, RequestBuilder};
 use serde_json::json;
 
@@ -24,6 +24,41 @@ async fn posts(house: &House, path: &str, dress: impl FnOnce(RequestBuilder) -> 
 
 fn encoded(pairs: &[(&str, &str)]) -> String {
     form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
+}
+
+/// RFC 9110, sections 8.4 and 15.5.16.
+#[tokio::test]
+async fn m11_no_form_is_read_that_comes_in_a_coding() {
+    let (house, _) = house().await;
+    let body = encoded(&[("client_id", "rp1"), ("client_secret", RP1_SECRET), ("token", "x")]);
+    let coded = async |path: &str, coding: &'static str| {
+        let body = body.clone();
+        let dress =
+            |ask: RequestBuilder| ask.header(CONTENT_TYPE, FORM).header(CONTENT_ENCODING, coding).body(body);
+        posts(&house, path, dress).await
+    };
+    for path in ["/token", "/par", "/device_authorization", "/revoke", "/introspect", "/userinfo"] {
+        let before = house.before().await;
+        let refused = coded(path, "gzip").await;
+        let told = (refused.status.as_u16(), refused.json()["error"].clone());
+        assert_eq!(told, (415, json!("invalid_request")), "{path}: {}", refused.body);
+        assert_eq!(refused.header("accept-encoding"), Some("identity"), "{path}");
+        house.refused(&before, "content_encoding").await;
+    }
+    for path in ["/login/none/identify", "/logout", "/account/sessions/none/end"] {
+        let refused = coded(path, "br").await;
+        assert_eq!(
+            (refused.status.as_u16(), refused.header("accept-encoding")),
+            (415, Some("identity")),
+            "{path}"
+        );
+    }
+    let global = format!("/oidc/{}/global-token-revocation", house.connection("ca").await);
+    let before = house.before().await;
+    let refused = coded(&global, "gzip").await;
+    assert_eq!((refused.status.as_u16(), refused.header("accept-encoding")), (415, Some("identity")));
+    house.unchanged(&before).await;
+    assert_eq!(coded("/revoke", "identity").await.status, 200);
 }
 
 #[tokio::test]

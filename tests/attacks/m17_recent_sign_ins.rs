@@ -324,3 +324,21 @@ async fn m17_c02_who_says_who_somebody_is_has_just_signed_in() {
         assert_eq!(said.status, 200, "{}", said.body);
     }
 }
+
+#[tokio::test]
+async fn m17_h05_who_signed_in_too_long_ago_lets_no_other_company_in() {
+    let house = House::opens().await;
+    let bob = Api::person(&house, "bob@b.test", "org-b").await;
+    let path = format!("/delegations/{}", house.text("SELECT id FROM delegations").await.unwrap());
+    let paused = bob.post(&format!("{path}/pause"), json!({})).await;
+    assert_eq!(paused.status, 200, "{}", paused.body);
+    house.execute("UPDATE sessions SET authenticated_at = authenticated_at - 901000").await;
+    for path in ["/delegations".to_owned(), format!("{path}/resume"), format!("{path}/approve")] {
+        let body =
+            if path == "/delegations" { json!({"home": "org-c", "roles": ["member"]}) } else { json!({}) };
+        is_stale(&house, &bob, &path, body).await;
+    }
+    // Whoever takes it away needs none.
+    let revoked = bob.post(&format!("{path}/revoke"), json!({})).await;
+    assert_eq!(revoked.status, 200, "{}", revoked.body);
+}

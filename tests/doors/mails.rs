@@ -619,8 +619,19 @@ async fn m19_what_was_not_mailed_keeps_nobody_else_from_writing_to_that_mailbox(
         assert_eq!((statuses[0], statuses[8]), (first, "invalid"), "{}", answer.body);
         assert!(statuses[1..8].iter().all(|status| *status == "duplicate"), "{statuses:?}");
     }
+    // Nor what was taken back before it went out, or written anew.
+    for _ in 0..6 {
+        let id = invites(&ann, "jack@c.test").await;
+        let gone = ann.send(Method::DELETE, &format!("{PATH}/{id}"), |ask| ask).await;
+        assert_eq!(gone.status, 204, "{}", gone.body);
+    }
+    let id = invites(&ann, "jack@c.test").await;
+    for _ in 0..6 {
+        let again = ann.post(&format!("{PATH}/{id}/resend"), json!({})).await;
+        assert_eq!(again.status, 200, "{}", again.body);
+    }
     // One mail to each: four are left, and the fifth is one too many whoever tries.
-    for to in ["joe@c.test", "jane@c.test"] {
+    for to in ["joe@c.test", "jane@c.test", "jack@c.test"] {
         for number in 0..4 {
             let made = bob.post(elsewhere, ask(&to.replace('@', &format!("+{number}@")))).await;
             assert_eq!(made.status, 201, "{to} {number}: {}", made.body);

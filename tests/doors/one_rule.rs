@@ -156,9 +156,40 @@ async fn s1_t1_a_file_enforces_nothing_before_it_is_ready_unless_it_says_so() {
         }
         let file = forced.replacen("state = \"active\"", "state = \"disabled\"", 1);
         assert!(refused(&house, &file).await[0].contains("members must come through"));
-        // Unless nothing is enforced any more.
-        house.provision(&DEFAULT.replacen("state = \"active\"", "state = \"disabled\"", 1)).await;
+        // Unless nothing is enforced any more, which a file says that means it.
+        let silent = DEFAULT.replacen("state = \"active\"", "state = \"disabled\"", 1);
+        assert!(refused(&house, &silent).await[0].contains("members must come through"));
+        let off = enforced.replacen("\"required\"", "\"off\"", 1);
+        house.provision(&off.replacen("state = \"active\"", "state = \"disabled\"", 1)).await;
         assert_eq!(house.count("connections").await, 2);
+    }
+}
+
+#[tokio::test]
+async fn what_a_file_says_nothing_of_stays_as_the_organization_or_the_operator_has_decided() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        let operator = Api::operator(&house).await;
+        let ann = Api::person(&house, "ann@a.test", "org-a").await;
+        let (policy, c) = ("/organizations/org-a/policy", "/organizations/org-c");
+        fine(ann.patch(policy, json!({"delegations": "none", "max_age": 36_000})).await);
+        fine(operator.send(Method::POST, &format!("{c}/deactivate"), |ask| ask).await);
+        let known = async || {
+            let (policy, c) = (fine(operator.get(policy).await), fine(operator.get(c).await));
+            (policy["delegations"].clone(), policy["max_age"].clone(), c["deactivated_at"].is_null())
+        };
+        let decided = (json!("none"), json!(36_000), false);
+        assert_eq!(known().await, decided);
+        for more in ["", "\n[organization.org-a.policy]\nmember_list = \"names\"\n"] {
+            house.provision(&format!("{}{more}", house.file)).await;
+            assert_eq!(known().await, decided, "{more}");
+        }
+        // What it says counts.
+        let start = "[organization.org-c]\n";
+        let file = house.file.replacen(start, &format!("{start}active = true\n"), 1);
+        let more = "\n[organization.org-a.policy]\ndelegations = \"approved\"\nmax_age = 0\n";
+        house.provision(&format!("{file}{more}")).await;
+        assert_eq!(known().await, (json!("approved"), Value::Null, true));
     }
 }
 

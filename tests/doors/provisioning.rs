@@ -354,7 +354,7 @@ const CHANGES: &[(&str, &str, &str)] = &[
     ("\"My Corporation\"", "\"Mine\"", "~ organization my-corp: display_name \"My Corporation\" → \"Mine\""),
     ("active = true", "active = false", "~ organization my-corp: active true → false"),
     (
-        "[\"reader\", \"accountant\", \"app_publisher\"]",
+        "[\"reader\", \"accountant\", \"app_publisher\", \"delegation_target\"]",
         "[\"reader\", \"app_publisher\"]",
         "~ organization my-corp: functional_roles",
     ),
@@ -704,7 +704,9 @@ async fn s2_29_a_slug_that_was_retired_is_never_given_to_another_organization() 
 
         let before = house.rows().await;
         let faults = house.refused("# one\n[organization.old]").await;
-        assert_eq!(faults, ["2:15: the slug old has belonged to another organization"]);
+        let told = "2:15: the slug old has belonged to another organization, which is called new now: name that, or \
+                    write its id";
+        assert_eq!(faults, [told]);
         let both = format!("{renamed}\n[organization.old]");
         assert!(house.refused(&both).await[0].starts_with("4:15: the slug old has belonged"));
         assert_eq!(house.rows().await, before);

@@ -255,3 +255,31 @@ async fn s2_24_check_looks_at_the_keys_that_an_application_publishes() {
     let (well, said) = checked(room.path(), &settings);
     assert!(!well && said.contains("✗ application signer: "), "{said}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s1_r24_apply_tells_of_a_provider_by_which_nobody_could_sign_in() {
+    let provider = LyingIdp::opens(Clock::System).await;
+    let room = tempfile::tempdir().unwrap();
+    let settings = [("BEHALF_EGRESS_ALLOW_LOOPBACK_AND_HTTP", "true")];
+    let applies = |issuer: &str, more: &[&str]| {
+        let file = format!(
+            "[organization.a]\n[connection.a]\norganization = \"a\"\nissuer = \"{issuer}\"\nclient_id = \"x\"\n\
+             token_endpoint_auth_method = \"none\"\n"
+        );
+        std::fs::write(room.path().join("house.toml"), file).unwrap();
+        let (fine, told) = behalf(room.path(), &[&["apply", "house.toml"], more].concat(), &settings);
+        assert!(fine, "{told}");
+        told
+    };
+    let nowhere = format!("{}/nowhere", provider.issuer);
+    let warning = format!("connection a: nobody can sign in by {nowhere} as it is now: ");
+    for more in [["--plan"].as_slice(), &[]] {
+        let told = applies(&nowhere, more);
+        assert!(told.contains(&warning), "{told}");
+    }
+    // What is live already is for `check` to look at.
+    let told = applies(&nowhere, &[]);
+    assert!(told.starts_with("Nothing to change.") && !told.contains("nobody can"), "{told}");
+    let told = applies(&provider.issuer, &[]);
+    assert!(told.contains("issuer") && !told.contains("nobody can"), "{told}");
+}

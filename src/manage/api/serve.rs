@@ -25,7 +25,7 @@ use crate::telemetry::names;
 use crate::web::dpop::Scheme;
 use crate::web::front::Front;
 use crate::web::visitor::Visitor;
-use crate::web::{dpop, json, query, reply};
+use crate::web::{coding, dpop, json, query, reply};
 
 /// Serves one operation.
 pub async fn served<O: Operation>(front: Front, request: Request) -> Response {
@@ -363,6 +363,9 @@ pub(super) async fn shown(visitor: &Visitor, refused: Refused) -> Response {
     let mut response = plain(code.status(), "application/problem+json", body.into());
     if let Some(seconds) = retry_after {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    if code == Code::UnsupportedContentEncoding {
+        coding::advise(&mut response);
     }
     let challenge = match max_age {
         // RFC 9470, section 3.

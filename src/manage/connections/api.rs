@@ -305,7 +305,7 @@ impl Operation for Delete {
 
     async fn run(desk: Desk, query: Force, _: NoBody) -> Result<Answer<()>, Refused> {
         let id: ConnectionId = desk.params.id("connection_id")?;
-        desk.change(async move |change| {
+        desk.change_with_guests(async move |change| {
             let before = held(change, id).await?;
             removed(change, before, query).await
         })

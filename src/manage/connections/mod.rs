@@ -27,7 +27,7 @@ use crate::model::connection::{Connection, Lifecycle, Settings, Undone, Upstream
 use crate::store::durable::engine::{Lock, Read, StoreError};
 use crate::store::durable::{applications, connection_versions, connections};
 
-pub use said::checked::{Checked, NewSecret};
+pub use said::checked::{Checked, NewSecret, heard};
 pub use said::{presets, wanted};
 pub use stated::{Stated, make, rewrite};
 pub use switched::look_first;

@@ -132,7 +132,7 @@ impl Operation for Delete {
 
     async fn run(desk: Desk, query: Force, _: NoBody) -> Result<Answer<()>, Refused> {
         let of = desk.organization()?.id;
-        desk.change(async move |change| {
+        desk.change_with_guests(async move |change| {
             let found = connections::primary_of(change.tx, of).await?.ok_or_else(Refused::hidden)?;
             let before = held(change, found.id).await?;
             removed(change, before, query).await

@@ -100,7 +100,7 @@ pub async fn changed(
     };
     let (teller, keyring) = (teller(&desk), desk.visitor.broker().keyring.clone());
     let (display_name, forced) = (meta.display_name, meta.force == Some(true));
-    desk.change(async move |change| {
+    let work = async move |change: &mut Change<'_, '_>| {
         let before = held(change, base.connection.id).await?;
         change.matches(&tag(&before))?;
         if before.head() != base.head() {
@@ -114,8 +114,11 @@ pub async fn changed(
             after = activate(change, after, None, forced).await?;
         }
         shown(200, &teller, &after)
-    })
-    .await
+    };
+    match goes {
+        Goes::Nowhere => desk.change(work).await,
+        Goes::Live | Goes::LiveUnlessDependedOn => desk.change_with_guests(work).await,
+    }
 }
 
 fn said(base: &Held, rest: Rest, is_part: bool) -> Result<Said, Refused> {

@@ -22,6 +22,8 @@ use crate::store::durable::delegations;
 
 const READ: Need = Need::Permitted(Permission::DelegationsRead);
 const WRITE: Need = Need::Permitted(Permission::DelegationsWrite);
+/// What lets others in outlives a stolen session, as a key does (threats M17).
+const FRESH: Option<Duration> = Some(Duration::from_secs(15 * 60));
 /// Proposals of one organization in an hour: who asks after the names of others does not get far.
 const PROPOSALS: u64 = 20;
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -95,6 +97,7 @@ impl Operation for Propose {
         Code::DelegationExists,
     ];
     const ETAG: bool = true;
+    const FRESH: Option<Duration> = FRESH;
     type Query = NoQuery;
     type Body = Json<ProposeDelegation>;
     type Answer = DelegationView;
@@ -184,6 +187,7 @@ impl Operation for Patch {
         Code::PreconditionFailed,
     ];
     const ETAG: bool = true;
+    const FRESH: Option<Duration> = FRESH;
     type Query = NoQuery;
     type Body = MergePatch<PatchDelegation>;
     type Answer = DelegationView;
@@ -247,6 +251,7 @@ impl Operation for Approve {
         Code::PreconditionRequired,
     ];
     const ETAG: bool = true;
+    const FRESH: Option<Duration> = FRESH;
     type Query = NoQuery;
     type Body = Json<OnSide>;
     type Answer = DelegationView;
@@ -289,9 +294,17 @@ impl Operation for Resume {
     const NEED: Need = WRITE;
     const AT: At = At::Thing(Thing::Delegation);
     const STATUS: &'static [u16] = &[200];
-    const CODES: &'static [Code] =
-        &[Code::InvalidValue, Code::DelegationRevoked, Code::PausedByOther, Code::PreconditionFailed];
+    const CODES: &'static [Code] = &[
+        Code::InvalidValue,
+        Code::DelegationRevoked,
+        Code::PausedByOther,
+        Code::PreconditionFailed,
+        Code::ReauthenticationRequired,
+        Code::RoleCeiling,
+        Code::RoleUnknown,
+    ];
     const ETAG: bool = true;
+    const FRESH: Option<Duration> = FRESH;
     type Query = NoQuery;
     type Body = Json<OnSide>;
     type Answer = DelegationView;

@@ -5,8 +5,6 @@ mod body;
 mod stated;
 mod view;
 
-use std::collections::BTreeSet;
-
 use super::authority::{Standing, may_grant};
 use super::desk::Change;
 use super::refused::{Code, Refused};
@@ -17,7 +15,6 @@ use crate::join::{notices, sign_out};
 use crate::model::delegation::{Asked, Delegation, DelegationSettings, DelegationStatus, Side};
 use crate::model::mail::Kind;
 use crate::model::organization::Organization;
-use crate::model::permission::Permission;
 use crate::model::project::Project;
 use crate::model::role;
 use crate::model::sign_out::Ended;
@@ -32,10 +29,9 @@ pub use stated::{Stated, state};
 /// Whether somebody may be told that an organization is there to agree with: it is active, and delegations are a thing
 /// that it may do at all.
 fn is_open(project: &Project, organization: &Organization) -> bool {
-    let word = Permission::DelegationsWrite.word().to_owned();
     let functions = organization.functional_roles.as_deref();
-    let left = role::masked(BTreeSet::from([word]), functions, &project.settings.functional_roles);
-    organization.is_active() && organization.deleted_at.is_none() && !left.is_empty()
+    let may = role::may_delegate(functions, &project.settings.functional_roles);
+    organization.is_active() && organization.deleted_at.is_none() && may
 }
 
 /// The organization on the other side. The operator is told that there is none; to anybody else, one that is unknown,
@@ -226,6 +222,10 @@ async fn resume(
     }
     if after.settings.paused_by.is_empty() {
         after.paused_at = None;
+    }
+    // What people have again is given as it was at first.
+    if side == Side::Target && after != before {
+        refuse_roles(change, before.target, &before.settings.roles).await?;
     }
     keep(change, "delegation.resumed", &before, &after).await?;
     Ok(after)

@@ -14,6 +14,7 @@ use crate::model::api_key::OperatorRole;
 use crate::model::audit_event::{Actor, AuditEvent};
 use crate::model::organization::Organization;
 use crate::store::durable::engine::{Lock, Tx};
+use crate::store::durable::ways_in::{self, Of};
 use crate::store::durable::{api_keys, organizations};
 use crate::web::holder::LookAgain;
 
@@ -27,7 +28,7 @@ impl Desk {
         W: AsyncFn(&mut Change<'_, '_>) -> Result<Answer<A>, Refused> + Send + Sync + 'static,
         A: Send + 'static,
     {
-        self.tried(false, work).await
+        self.tried(Ahead::Nothing, work).await
     }
 
     /// The same for what gives out an id or a slug: one after another in the project.
@@ -36,20 +37,29 @@ impl Desk {
         W: AsyncFn(&mut Change<'_, '_>) -> Result<Answer<A>, Refused> + Send + Sync + 'static,
         A: Send + 'static,
     {
-        self.tried(true, work).await
+        self.tried(Ahead::Project, work).await
     }
 
-    async fn tried<A, W>(&self, alone: bool, work: W) -> Result<Answer<A>, Refused>
+    /// The same for what may shut a door of the organization by which owners of others come in.
+    pub async fn change_with_guests<A, W>(&self, work: W) -> Result<Answer<A>, Refused>
     where
         W: AsyncFn(&mut Change<'_, '_>) -> Result<Answer<A>, Refused> + Send + Sync + 'static,
         A: Send + 'static,
     {
-        let errand = self.errand(alone);
+        self.tried(Ahead::Guests, work).await
+    }
+
+    async fn tried<A, W>(&self, ahead: Ahead, work: W) -> Result<Answer<A>, Refused>
+    where
+        W: AsyncFn(&mut Change<'_, '_>) -> Result<Answer<A>, Refused> + Send + Sync + 'static,
+        A: Send + 'static,
+    {
+        let errand = self.errand(ahead);
         let outcome = self.db().write_again(async move |tx| errand.run(tx, &work).await).await;
         outcome.map_err(Refused::told_busy)
     }
 
-    fn errand(&self, alone: bool) -> Errand {
+    fn errand(&self, ahead: Ahead) -> Errand {
         let broker = self.visitor.broker();
         Errand {
             keep: Keep {
@@ -64,7 +74,7 @@ impl Desk {
             caller: self.caller.clone(),
             asked: self.asked.clone(),
             look_again: self.visitor.front.look_again,
-            alone,
+            ahead,
         }
     }
 }
@@ -167,6 +177,19 @@ impl Change<'_, '_> {
     }
 }
 
+/// What is locked besides what a write is about, before it is looked at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ahead {
+    Nothing,
+    /// Whoever else gives out ids and slugs is held up.
+    Project,
+    /// The organizations whose owners come by connections of the one that it is about ([`last_way::Guests`]): together with
+    /// that one in the order of their ids, for it may be a guest of theirs.
+    ///
+    /// [`last_way::Guests`]: crate::manage::last_way::Guests
+    Guests,
+}
+
 /// One write, as often as it is tried.
 struct Errand {
     keep: Keep,
@@ -174,8 +197,7 @@ struct Errand {
     caller: Caller,
     asked: Asked,
     look_again: LookAgain,
-    /// Whether it holds up whoever else gives out ids and slugs: that comes before any organization is locked.
-    alone: bool,
+    ahead: Ahead,
 }
 
 impl Errand {
@@ -208,12 +230,19 @@ impl Errand {
     /// changes nothing any more. What is to be changed is locked at once as the change needs it: of two who hold it
     /// shared, neither could go on.
     async fn judge_again(&self, tx: &mut Tx<'_>) -> Result<Standing, Refused> {
-        if self.alone {
+        if self.ahead == Ahead::Project {
             tx.lock(Lock::Exclusive, "projects", &self.keep.project.id.to_string()).await?;
         }
         match (self.asked.wanted.target, self.caller.organization()) {
             (Target::Organization(id), _) => {
-                tx.lock(Lock::Exclusive, "organizations", &id.to_string()).await?;
+                let mut all = BTreeSet::from([id]);
+                if self.ahead == Ahead::Guests {
+                    let guests = ways_in::of_owners(tx, self.keep.project.id, Of::GuestsOf(id)).await?;
+                    all.extend(guests.iter().map(|way| way.organization.id));
+                }
+                for id in all {
+                    tx.lock(Lock::Exclusive, "organizations", &id.to_string()).await?;
+                }
             }
             (Target::Pair(one, other), _) => {
                 // In one order, whoever comes from which side.

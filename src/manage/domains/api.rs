@@ -315,8 +315,8 @@ impl Operation for Patch {
     const PATH: &'static str = "/organizations/{organization_id}/domains/{domain_id}";
     const NAME: &'static str = "patch_domain";
     const SUMMARY: &'static str = "Turns on or off what a proved domain is used for.";
-    // By whom people of a domain are believed to be who they are.
-    const NEED: Need = Need::OwnRight(Permission::DomainsWrite);
+    // By whom people of a domain are believed to be who they are, nobody says by somebody's leave: they take away, and no more.
+    const NEED: Need = Need::Permitted(Permission::DomainsWrite);
     const AT: At = At::Organization;
     const STATUS: &'static [u16] = &[200];
     const CODES: &'static [Code] = &[
@@ -343,7 +343,7 @@ impl Operation for Patch {
         let (spelled, forced) = (body.0.spelled(), query.insists(&desk)?);
         let wanted = body.0.checked().map_err(|refused| refused.spelled(&spelled))?;
         let (organization, id) = (desk.organization()?.id, desk.params.id("domain_id")?);
-        let patched = desk.change(async move |change| {
+        let patched = desk.change_with_guests(async move |change| {
             let owner = change.organization(organization).await?;
             let before = found(change, organization, id).await?;
             let known = tag(change.tx, &before).await?;
@@ -382,7 +382,7 @@ impl Operation for Remove {
 
     async fn run(desk: Desk, query: RemoveQuery, _: NoBody) -> Result<Answer<()>, Refused> {
         let (organization, id) = (desk.organization()?.id, desk.params.id("domain_id")?);
-        desk.change(async move |change| {
+        desk.change_with_guests(async move |change| {
             let owner = change.organization(organization).await?;
             let before = found(change, organization, id).await?;
             let known = tag(change.tx, &before).await?;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::foundation::clock::Moment;
 use crate::foundation::id::OrganizationId;
 use crate::join::auto::may_be_given;
 use crate::manage::authority::{may_grant, may_let_in};
@@ -22,15 +23,9 @@ pub struct AutoJoinWanted {
 }
 
 /// Rewrites the rule. Turning it on again ends a pause, and the hour begins anew.
-pub(super) async fn rewrite(
-    change: &mut Change<'_, '_>,
-    organization: OrganizationId,
-    before: &Domain,
-    after: &mut Domain,
-    wanted: &AutoJoinWanted,
-) -> Result<(), Refused> {
+pub(super) fn rewrite(before: &Domain, after: &mut Domain, wanted: &AutoJoinWanted, now: Moment) {
     let old = &before.auto_join;
-    let resumes = wanted.enabled == Some(true) && old.paused_at.is_some();
+    let resumes = resumes(old, wanted);
     after.auto_join = AutoJoin {
         role: wanted.role.clone().unwrap_or_else(|| old.role.clone()),
         exclude: wanted.exclude.clone().unwrap_or_else(|| old.exclude.clone()),
@@ -38,11 +33,37 @@ pub(super) async fn rewrite(
         paused_at: old.paused_at.filter(|_| !resumes && after.auto_join_since.is_some()),
     };
     if resumes {
-        after.auto_join_since = Some(change.keep.now);
+        after.auto_join_since = Some(now);
     }
-    let is_on = after.auto_join_since.is_some();
-    let is_turned_on = is_on && (before.auto_join_since.is_none() || resumes);
-    let lets_in = is_turned_on || (is_on && (wanted.role.is_some() || lets_in_more(old, &after.auto_join)));
+}
+
+fn resumes(old: &AutoJoin, wanted: &AutoJoinWanted) -> bool {
+    wanted.enabled == Some(true) && old.paused_at.is_some()
+}
+
+fn is_turned_on(before: &Domain, after: &Domain, wanted: &AutoJoinWanted) -> bool {
+    let was_on = before.auto_join_since.is_some() && !resumes(&before.auto_join, wanted);
+    after.auto_join_since.is_some() && !was_on
+}
+
+/// Whether people join by it who did not, or as something else, now or once it is turned on.
+pub(super) fn gives_more(before: &Domain, after: &Domain, wanted: &AutoJoinWanted) -> bool {
+    let (old, new) = (&before.auto_join, &after.auto_join);
+    is_turned_on(before, after, wanted)
+        || (new.role.is_some() && new.role != old.role)
+        || lets_in_more(old, new)
+}
+
+/// Refuses a rule by which people would join as what nobody gives unasked, or not the caller.
+pub(super) async fn refuse_ceiling(
+    change: &mut Change<'_, '_>,
+    organization: OrganizationId,
+    (before, after): (&Domain, &Domain),
+    wanted: &AutoJoinWanted,
+) -> Result<(), Refused> {
+    let (is_on, is_turned_on) = (after.auto_join_since.is_some(), is_turned_on(before, after, wanted));
+    let widens = || lets_in_more(&before.auto_join, &after.auto_join);
+    let lets_in = is_turned_on || (is_on && (wanted.role.is_some() || widens()));
     match &after.auto_join.role {
         None if is_on && (is_turned_on || wanted.role.is_some()) => {
             Err(Refused::value("/auto_join/role", "say as what people join"))

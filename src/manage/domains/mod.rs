@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::desk::Change;
+use super::authority::Need;
+use super::desk::{Change, Wanted};
 use super::last_way::{Guests, LastWay};
 use super::opening::may_open;
 use super::refused::{Code, Refused};
@@ -23,6 +24,7 @@ use crate::model::audit_event::AuditEvent;
 use crate::model::connection::Connection;
 use crate::model::domain::{Domain, DomainState, Method};
 use crate::model::organization::{Enforcement, Organization};
+use crate::model::permission::Permission;
 use crate::store::durable::engine::Lock;
 use crate::store::durable::{
     connection_runs, connection_tests, connection_versions, connections, domains,
@@ -157,10 +159,19 @@ pub async fn switch(
     domain.routing_since = since(wanted.use_for_routing, domain.routing_since, now);
     domain.trust_since = since(wanted.trust_email, domain.trust_since, now);
     domain.auto_join_since = since(wanted.auto_join.enabled, domain.auto_join_since, now);
-    auto_join::rewrite(change, organization.id, &before.domain, domain, &wanted.auto_join).await?;
+    auto_join::rewrite(&before.domain, domain, &wanted.auto_join, now);
+    if let Some(routes) = &wanted.connections {
+        after.routes.clone_from(routes);
+    }
+    if !only_takes_away(&before, &after, wanted) {
+        let need = Need::OwnRight(Permission::DomainsWrite);
+        let besides = Wanted { need, ..Wanted::besides(Permission::DomainsWrite, organization.id) };
+        besides.of(&change.standing, now)?;
+    }
+    let rules = (&before.domain, &after.domain);
+    auto_join::refuse_ceiling(change, organization.id, rules, &wanted.auto_join).await?;
     if let Some(routes) = &wanted.connections {
         own(change, organization.id, routes).await?;
-        after.routes.clone_from(routes);
     }
     if after == before {
         return Ok(after);
@@ -198,6 +209,18 @@ pub async fn switch(
     last_way.stays(change, forced).await?;
     guests.stay(change, forced).await?;
     Ok(after)
+}
+
+/// Whether nobody is believed, led elsewhere or let in by it who was not before: that outlives no leave, so that whoever acts
+/// by one may do it, as they may give the domain up.
+fn only_takes_away(before: &Routed, after: &Routed, wanted: &Switches) -> bool {
+    let (old, new) = (&before.domain, &after.domain);
+    let is_turned_on = |was: Option<Moment>, is: Option<Moment>| was.is_none() && is.is_some();
+    let left = before.routes.iter().filter(|one| after.routes.contains(one));
+    !is_turned_on(old.routing_since, new.routing_since)
+        && !is_turned_on(old.trust_since, new.trust_since)
+        && !auto_join::gives_more(old, new, &wanted.auto_join)
+        && left.eq(&after.routes)
 }
 
 /// Where members come by nothing else, a domain leads to what lets them in: a live connection by which somebody has come,

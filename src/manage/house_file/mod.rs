@@ -18,12 +18,14 @@ mod parts;
 mod plan;
 mod read;
 mod sectors;
+mod unheard;
 
 use std::path::Path;
 use std::sync::Arc;
 
 pub use change::{Change, DnsRecord, Field, Introduction, Kind, Report};
 pub use fault::{Fault, Place};
+pub use unheard::unheard;
 
 use crate::broker::Broker;
 use crate::store::durable::engine::StoreError;

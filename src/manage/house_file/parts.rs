@@ -63,15 +63,14 @@ pub struct OrganizationPart {
 pub struct PolicyPart {
     /// All of it but [`Self::delegations`], which are still names.
     pub wanted: policy::Wanted,
-    pub delegations: AcceptancePart,
+    pub delegations: Option<AcceptancePart>,
     /// Whether its own connection is enforced whatever is missing.
     pub force: bool,
     pub places: Places,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub enum AcceptancePart {
-    #[default]
     Approved,
     None,
     /// Those of the named home organizations.

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::body::{Invite, InviteMany, SendAgain, refuse_mail};
-use super::limits::{is_nothing, limit, limit_mails, not_mailed};
+use super::limits::{is_nothing, limit, limit_mails, not_mailed, taken_back};
 use super::view::{Accepted, InvitationMade, InvitationShown, InvitationView, RowResult, RowResults, WhyNot};
 use super::{Wanted, inviter, refuse, renew, revoke, write};
 use crate::broker::Broker;
@@ -257,7 +257,7 @@ async fn row(
             let status = match why.code {
                 Code::AlreadyMember => "already_member",
                 Code::InvitationPending => "pending",
-                Code::RoleCeiling | Code::ReauthenticationRequired => "forbidden",
+                Code::RoleCeiling | Code::ReauthenticationRequired | Code::PermissionMissing => "forbidden",
                 _ => "invalid",
             };
             return refused(status, Some(&why));
@@ -302,7 +302,7 @@ impl Operation for Renew {
         refuse_mail(send, mails(&desk))?;
         limit(&desk, organization, 1).await?;
         let found = invitations::by_id(&mut desk.db(), organization, id).await?;
-        let mailed = found.filter(|_| send).map(|found| found.email);
+        let mailed = found.as_ref().filter(|_| send).map(|found| found.email.clone());
         if let Some(to) = &mailed {
             limit_mails(&desk, to).await?;
         }
@@ -312,8 +312,10 @@ impl Operation for Renew {
             Answer::new(200, &InvitationMade::of(&made, &at, &change.keep.project, change.keep.now))
         };
         let outcome = desk.change(work).await;
-        if let Some(to) = mailed.filter(|_| is_nothing(&outcome)) {
-            not_mailed(&desk, &to).await?;
+        match (is_nothing(&outcome), mailed, found) {
+            (true, Some(to), _) => not_mailed(&desk, &to).await?,
+            (false, _, Some(before)) => taken_back(&desk, &before).await?,
+            _ => {}
         }
         outcome
     }
@@ -330,18 +332,24 @@ impl Operation for Revoke {
     const NEED: Need = WRITE;
     const AT: At = At::Organization;
     const STATUS: &'static [u16] = &[204];
-    const CODES: &'static [Code] = &[Code::InvitationAccepted];
+    const CODES: &'static [Code] =
+        &[Code::InvitationAccepted, Code::ReauthenticationRequired, Code::RoleCeiling];
     type Query = NoQuery;
     type Body = NoBody;
     type Answer = ();
 
     async fn run(desk: Desk, _: NoQuery, _: NoBody) -> Result<Answer<()>, Refused> {
         let (organization, id) = (desk.organization()?.id, desk.params.id("invitation_id")?);
-        desk.change(async move |change| {
+        let found = invitations::by_id(&mut desk.db(), organization, id).await?;
+        let work = async move |change: &mut Change<'_, '_>| {
             revoke(change, organization, id).await?;
             Answer::new(204, &())
-        })
-        .await
+        };
+        let outcome = desk.change(work).await;
+        if let Some(found) = found.filter(|_| !is_nothing(&outcome)) {
+            taken_back(&desk, &found).await?;
+        }
+        outcome
     }
 }
 

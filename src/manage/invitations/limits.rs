@@ -6,6 +6,8 @@ use crate::foundation::email::Email;
 use crate::foundation::id::OrganizationId;
 use crate::manage::desk::{Answer, Desk};
 use crate::manage::refused::Refused;
+use crate::model::invitation::Invitation;
+use crate::store::durable::mails;
 use crate::store::ephemeral::Kind;
 
 /// Invitations of one organization in a day (threats M19).
@@ -38,6 +40,15 @@ pub(super) async fn limit_mails(desk: &Desk, to: &Email) -> Result<(), Refused> 
 /// Of a mail that was counted, and is not sent: what one organization tries keeps no other one from writing.
 pub(super) async fn not_mailed(desk: &Desk, to: &Email) -> Result<(), Refused> {
     Ok(desk.visitor.broker().ephemeral.uncount(Kind::RateCounter, &mailbox(desk, to)).await?)
+}
+
+/// The same of the mail of an invitation that was taken back, or written anew, before anybody was sent it.
+pub(super) async fn taken_back(desk: &Desk, before: &Invitation) -> Result<(), Refused> {
+    let Some(mail) = before.mail else { return Ok(()) };
+    match mails::was_never_tried(&mut desk.db(), mail, desk.now.minus(HOUR)).await? {
+        true => not_mailed(desk, &before.email).await,
+        false => Ok(()),
+    }
 }
 
 fn mailbox(desk: &Desk, to: &Email) -> String {

@@ -7,6 +7,7 @@ mod view;
 
 use std::time::Duration;
 
+use super::authority::may_touch;
 use super::caller::Who;
 use super::desk::Change;
 use super::people::refuse_roles;
@@ -22,7 +23,7 @@ use crate::model::mail::{self, Fate, Letter, Mail};
 use crate::model::membership::{MembershipKind, MembershipStatus};
 use crate::model::role;
 use crate::store::durable::{
-    applications, domains, invitations, mails, memberships, organizations, people, users,
+    applications, domains, invitations, mails, memberships, organizations, people, roles, users,
 };
 
 pub use view::InvitationMade;
@@ -65,6 +66,7 @@ async fn refuse(
     organization: OrganizationId,
     wanted: &Wanted,
 ) -> Result<(), Refused> {
+    refuse_shared(change).await?;
     refuse_roles(change, organization, &wanted.roles).await?;
     let told = |code: Code| Err(Refused::new(code, code.title()));
     if is_member(change, organization, &wanted.email).await? {
@@ -74,6 +76,18 @@ async fn refuse(
         return told(Code::InvitationPending);
     }
     application(change, organization, wanted).await.map(drop)
+}
+
+/// Nobody is invited in the name of whoever reads a shared mailbox, be it by a key of theirs (S1-D8).
+async fn refuse_shared(change: &mut Change<'_, '_>) -> Result<(), Refused> {
+    for person in change.persons().await? {
+        let found = users::by_id(change.tx, change.keep.project.id, person).await?;
+        if found.and_then(|user| user.email).is_some_and(|email| email.is_role_address()) {
+            let detail = "it is a shared mailbox: somebody invites by an address of their own";
+            return Err(Refused::new(Code::PermissionMissing, detail));
+        }
+    }
+    Ok(())
 }
 
 /// The application that who has accepted is led to. One that the organization may not use reads like one that there is
@@ -223,6 +237,7 @@ async fn renew(
     let Some(expires_at) = before.renewed_until(change.keep.now) else {
         return Err(Refused::new(Code::Gone, "it was written 90 days ago: invite them anew"));
     };
+    refuse_shared(change).await?;
     refuse_roles(change, organization, &before.roles).await?;
     let (keep, token) = (change.keep, change.keep.random.token());
     if let Some(old) = before.mail {
@@ -239,7 +254,7 @@ async fn renew(
     handed(change, after, token).await
 }
 
-/// Takes it back (S1-R22).
+/// Takes it back (S1-R22): nobody does so with what they could not give (threats H01).
 async fn revoke(
     change: &mut Change<'_, '_>,
     organization: OrganizationId,
@@ -247,6 +262,9 @@ async fn revoke(
 ) -> Result<(), Refused> {
     let before = waiting(change, organization, id).await?;
     let keep = change.keep;
+    let custom = roles::permissions(change.tx, keep.project.id, organization).await?;
+    let above = |code| Refused::ceiling(code, "it invites to a role that may change more here than you may");
+    may_touch(&change.standing, &before.roles, &custom, keep.now).map_err(above)?;
     if let Some(mail) = before.mail {
         mails::take_back(change.tx, mail).await?;
     }

@@ -145,14 +145,19 @@ fn moment(text: &str) -> Result<Moment, Refused> {
     Moment::parse_rfc3339(text).ok_or_else(|| Refused::value("/expires_at", "must be a time as in RFC 3339"))
 }
 
+/// Each once, however it is written.
 fn networks(list: Vec<String>) -> Result<Vec<IpNet>, Refused> {
     if list.len() > MOST_NETWORKS {
         return Err(Refused::value("/networks", format!("must be at most {MOST_NETWORKS}")));
     }
-    let read = |(place, text): (usize, &String)| {
-        network(text).map_err(|why| Refused::value(&format!("/networks/{place}"), why))
-    };
-    list.iter().enumerate().map(read).collect()
+    let mut networks = Vec::new();
+    for (place, text) in list.iter().enumerate() {
+        let one = network(text).map_err(|why| Refused::value(&format!("/networks/{place}"), why))?;
+        if !networks.contains(&one) {
+            networks.push(one);
+        }
+    }
+    Ok(networks)
 }
 
 /// The names, each once.

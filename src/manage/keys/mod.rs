@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::authority::{Need, Target, Verdict, judge};
 use super::desk::Change;
 use super::refused::{Code, Refused};
 use crate::audit::{self};
@@ -81,15 +82,26 @@ fn shown(change: &Change<'_, '_>, text: &KeyText) -> KeySecret {
 fn may_hand_out(change: &Change<'_, '_>, holder: &Holder) -> Result<(), Refused> {
     // Whether somebody may make operator tokens is asked of who comes to them at all.
     let Holder::Organization(id, permissions) = holder else { return Ok(()) };
-    let above = permissions.iter().find(|name| {
-        !Permission::from_word(name).is_some_and(|permission| change.standing.may(permission, *id))
-    });
-    match above {
-        Some(name) => {
-            Err(Refused::new(Code::RoleCeiling, format!("you do not have the permission {name} yourself")))
+    let of_it = Target::Organization(*id);
+    for name in permissions {
+        let verdict = match Permission::from_word(name) {
+            Some(permission) => judge(&change.standing, Need::Permitted(permission), of_it),
+            None => Verdict::Hidden,
+        };
+        match verdict {
+            Verdict::Granted => {}
+            // What nobody may there is nobody's to hand out (S0-26).
+            Verdict::Refused(code @ Code::OrganizationFunctionMissing) => {
+                let detail = format!("the functional roles of the organization leave out {name}");
+                return Err(Refused::new(code, detail));
+            }
+            _ => {
+                let detail = format!("you do not have the permission {name} yourself");
+                return Err(Refused::new(Code::RoleCeiling, detail));
+            }
         }
-        None => Ok(()),
     }
+    Ok(())
 }
 
 /// When a key ends: an operator token may live until it is revoked.

@@ -318,9 +318,13 @@ async fn rewritten(
     said: (Wanted, bool),
     sees: Sees,
 ) -> Result<Answer<OrganizationView>, Refused> {
-    let gives_slug = said.0.slug.is_some();
+    let (gives_slug, shuts) = (said.0.slug.is_some(), said.0.deactivate == Some(true));
     let work = async move |change: &mut Change<'_, '_>| changed(change, id, &said, sees).await;
-    if gives_slug { desk.change_alone(work).await } else { desk.change(work).await }
+    match shuts {
+        _ if gives_slug => desk.change_alone(work).await,
+        true => desk.change_with_guests(work).await,
+        false => desk.change(work).await,
+    }
 }
 
 /// Whether the caller is shown what the organization may do at all: who may change it is.

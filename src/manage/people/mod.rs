@@ -4,6 +4,7 @@ pub mod api;
 mod body;
 mod csv;
 mod expected;
+mod kind;
 mod transfer;
 mod view;
 
@@ -26,7 +27,7 @@ use crate::model::project::MembershipMode;
 use crate::model::role;
 use crate::store::durable::engine::{Lock, Read, StoreError};
 use crate::store::durable::people::{self, Member};
-use crate::store::durable::{domains, memberships, roles, user_roles, users};
+use crate::store::durable::{domains, memberships, role_rules, roles, user_roles, users};
 
 pub use body::{AskedRoles, kind_of};
 pub use expected::expect;
@@ -91,7 +92,11 @@ pub async fn touchable(
     refuse_by_consent(change, user)?;
     let custom = custom(change, organization).await?;
     let told = |code: Code| Refused::ceiling(code, "they may change more here than you may");
-    may_touch(&change.standing, &before.roles, &custom, change.keep.now).map_err(told)?;
+    // What they are by a provider's word ranks them as well.
+    let (project, now) = (change.keep.project.id, change.keep.now);
+    let by_rule = role_rules::held_by(change.tx, project, organization, (user, now), &custom).await?;
+    let roles = [before.roles.as_slice(), &by_rule].concat();
+    may_touch(&change.standing, &roles, &custom, now).map_err(told)?;
     Ok(before)
 }
 
@@ -167,6 +172,7 @@ async fn restore(
         }
         _ => return Err(Refused::new(Code::AlreadyMember, Code::AlreadyMember.title())),
     }
+    kind::refuse(change, &before, (kind, &adding.roles)).await?;
     let (status, source) = (MembershipStatus::Active, MembershipSource::Manual);
     let after = Membership { status, source, kind, roles: adding.roles.clone(), ..before.clone() };
     owners::change(change.tx, change.keep, &after).await?;
@@ -253,12 +259,14 @@ pub async fn patch(
     let before = touchable(change, organization, user).await?;
     change.matches(&view::tag_of(&before))?;
     let status = wanted.status.unwrap_or(before.status);
+    let roles = known(change, organization, &before).await?;
     // Whoever comes back to life comes back with their roles: to do that is to give them.
     if status == MembershipStatus::Active && before.status != status {
-        let roles = known(change, organization, &before).await?;
         refuse_roles(change, organization, &roles).await?;
     }
-    let after = Membership { status, kind: wanted.kind.unwrap_or(before.kind), ..before.clone() };
+    let kind = wanted.kind.unwrap_or(before.kind);
+    kind::refuse(change, &before, (kind, &roles)).await?;
+    let after = Membership { status, kind, ..before.clone() };
     let action = match status {
         status if status == before.status => "organization.member.updated",
         MembershipStatus::Suspended => "organization.member.suspended",

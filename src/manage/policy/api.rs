@@ -31,6 +31,7 @@ const REFUSED: &[Code] = &[
     Code::OperatorRequired,
     Code::PolicyLocksOut,
     Code::PreconditionFailed,
+    Code::RoleCeiling,
     Code::RoleUnknown,
 ];
 

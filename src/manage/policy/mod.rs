@@ -6,6 +6,7 @@ mod body;
 mod gate;
 mod view;
 
+use super::authority::may_grant;
 use super::desk::{self, Change};
 use super::last_way::{LastWay, all_stay};
 use super::refused::{Code, Refused};
@@ -104,6 +105,7 @@ pub async fn change(
         // Whose people act for the organization is said by who may make delegations.
         let besides = desk::Wanted::besides(Permission::DelegationsWrite, before.id);
         besides.of(&change.standing, change.keep.now)?;
+        refuse_ceiling(change, &before, &policy.delegations).await?;
     }
     let enforces =
         policy.enforcement == Enforcement::Required && before.policy.enforcement == Enforcement::Off;
@@ -136,6 +138,29 @@ pub async fn change(
     }
     change.record(&event.changing(Some(was), Some(is))).await?;
     Ok(after)
+}
+
+/// Whoever lets a delegation count gives what it gives (threats H01).
+async fn refuse_ceiling(
+    change: &mut Change<'_, '_>,
+    before: &Organization,
+    after: &DelegationAcceptance,
+) -> Result<(), Refused> {
+    let custom = roles::permissions(change.tx, change.keep.project.id, before.id).await?;
+    for one in delegations::agreed_to(change.tx, before.id, change.keep.now).await? {
+        let counts_anew = after.accepts(one.id) && !before.policy.delegations.accepts(one.id);
+        for name in one.settings.roles.iter().filter(|_| counts_anew) {
+            match may_grant(&change.standing, name, &custom, change.keep.now) {
+                // A role that is no more gives nothing.
+                Ok(()) | Err(Code::RoleUnknown) => {}
+                Err(code) => {
+                    let detail = format!("people of another organization would be {name} by it");
+                    return Err(Refused::ceiling(code, detail));
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Roles and delegations that a policy names are the organization's.

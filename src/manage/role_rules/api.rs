@@ -20,7 +20,7 @@ use crate::manage::refused::{Code, Refused};
 use crate::model::connection::Connection;
 use crate::model::identity::IdentityFacts;
 use crate::model::permission::Permission;
-use crate::model::role_rule::{self, RoleRule};
+use crate::model::role_rule::{self, Approval, RoleRule};
 use crate::store::durable::{connection_tests, connections, role_rules, roles};
 
 const READ: Need = Need::Permitted(Permission::RolesRead);
@@ -278,7 +278,7 @@ impl Operation for Preview {
 
 /// As if the caller had written them now.
 fn tried(desk: &Desk, connection: &Connection, rules: &[Wanted]) -> Result<Vec<RoleRule>, Refused> {
-    let actor = may_approve(&desk.caller.standing).then(|| desk.caller.actor().to_string());
+    let approval = may_approve(&desk.caller.standing).then(|| Approval::now(desk.caller.actor().to_string()));
     let organization = desk.organization()?.id;
     let one = |(place, wanted): (usize, &Wanted)| {
         refuse_unmappable(&wanted.role)?;
@@ -292,7 +292,7 @@ fn tried(desk: &Desk, connection: &Connection, rules: &[Wanted]) -> Result<Vec<R
             matching,
             value,
             role,
-            approved_by: actor.clone(),
+            approval: approval.clone(),
             created_at: desk.now,
             updated_at: desk.now,
         })

@@ -15,7 +15,7 @@ use crate::model::api_key::OperatorRole;
 use crate::model::connection::Connection;
 use crate::model::identity::IdentityFacts;
 use crate::model::role;
-use crate::model::role_rule::{Matching, RoleRule};
+use crate::model::role_rule::{Approval, Matching, RoleRule};
 use crate::protocol::problem::Place;
 use crate::store::durable::{connections, role_rules, roles};
 
@@ -67,12 +67,12 @@ pub async fn create(
         matching: Matching::Equals,
         value: String::new(),
         role: String::new(),
-        approved_by: None,
+        approval: None,
         created_at: keep.now,
         updated_at: keep.now,
     };
     let mut rule = wanted.over(&blank);
-    rule.approved_by = approval(change, &rule).await?;
+    rule.approval = approval(change, &rule).await?;
     let last_way = LastWay::before(change, organization).await?;
     role_rules::insert(change.tx, keep.project.id, &rule).await?;
     let event = keep.event("role_rule.created", organization).subject(rule.id);
@@ -90,15 +90,16 @@ pub async fn update(
     refuse_above(change, before).await?;
     let mut after = wanted.over(before);
     refuse_unheard(&own(change, before.organization, before.connection).await?, &after.claim, "")?;
-    let approved_by = approval(change, &after).await?;
-    if after == *before && approved_by.is_some() == before.approved_by.is_some() {
+    let approval = approval(change, &after).await?;
+    // Another owner than who has approved it answers for it from now on.
+    if after == *before && approval == before.approval {
         return Ok(after);
     }
     if after != *before {
         let known = role_rules::of_organization(change.tx, before.organization).await?;
         refuse_twice(&known, before.connection, &Wanted::of(&after))?;
     }
-    (after.approved_by, after.updated_at) = (approved_by, change.keep.now);
+    (after.approval, after.updated_at) = (approval, change.keep.now);
     let last_way = LastWay::before(change, after.organization).await?;
     role_rules::update(change.tx, &after).await?;
     let (was, is) = audit::differing(&view::facts(before), &view::facts(&after));
@@ -157,7 +158,7 @@ fn refuse_twice(known: &[RoleRule], connection: ConnectionId, wanted: &Wanted) -
 
 /// Who has approved a rule, where it needs an owner to: nobody lets a provider give what they could not give themselves,
 /// an owner's place is given by nobody's word, and what may change the organization by an owner's alone (threats H01).
-async fn approval(change: &mut Change<'_, '_>, rule: &RoleRule) -> Result<Option<String>, Refused> {
+async fn approval(change: &mut Change<'_, '_>, rule: &RoleRule) -> Result<Option<Approval>, Refused> {
     refuse_unmappable(&rule.role)?;
     let custom = roles::permissions(change.tx, change.keep.project.id, rule.organization).await?;
     let at = |code: Code| Refused::at(code, Place::Pointer("/role".into()), code.title());
@@ -169,7 +170,7 @@ async fn approval(change: &mut Change<'_, '_>, rule: &RoleRule) -> Result<Option
         let detail = "only an owner lets a rule give what may change the organization";
         return Err(Refused::at(Code::RoleCeiling, Place::Pointer("/role".into()), detail));
     }
-    Ok(Some(change.keep.actor.to_string()))
+    Ok(Some(Approval::now(change.keep.actor.to_string())))
 }
 
 fn refuse_unmappable(role: &str) -> Result<(), Refused> {

@@ -20,11 +20,13 @@ pub struct RoleRuleView {
     pub operator: &'static str,
     pub value: String,
     pub role: String,
-    /// Whether it gives the role now. `role_unknown`: there is none of this name any more. `unapproved`: the role has come
-    /// to change something of the organization, and an owner has still to write the rule once more.
+    /// Whether it gives the role now. `role_unknown`: there is none of this name any more. `unapproved`: the role may change
+    /// something of the organization, and nobody who owns it by now has said yes: an owner has still to write the rule
+    /// once more.
     #[schemars(extend("enum" = ["active", "role_unknown", "unapproved"]))]
     pub status: &'static str,
-    /// Who let it give a role that may change something of the organization.
+    /// Who let it give a role that may change something of the organization. It counts while they own that, and the operator's
+    /// word always.
     pub approved_by: Option<String>,
     #[schemars(extend("format" = "date-time"))]
     pub created_at: String,
@@ -44,7 +46,7 @@ impl RoleRuleView {
             value: rule.value.clone(),
             role: rule.role.clone(),
             status: rule.standing(custom).word(),
-            approved_by: rule.approved_by.clone(),
+            approved_by: rule.approval.as_ref().map(|approval| approval.by.clone()),
             created_at: rule.created_at.rfc3339(),
             updated_at: rule.updated_at.rfc3339(),
         }
@@ -102,7 +104,7 @@ pub fn facts(rule: &RoleRule) -> Value {
         "operator": rule.matching,
         "value": rule.value,
         "role": rule.role,
-        "approved_by": rule.approved_by,
+        "approved_by": rule.approval.as_ref().map(|approval| &approval.by),
     })
 }
 

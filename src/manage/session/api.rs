@@ -253,7 +253,7 @@ impl Operation for Switch {
         let (visitor, audience) = (&desk.visitor, audience(&desk.visitor));
         let switching = (visitor.front.switching)(visitor, &shown, &to, &audience).await?;
         desk.change(async move |change| {
-            let (acts, issued) = switch(change, acting, &switching).await?;
+            let (acts, issued) = switch(change, acting, (&to, &switching)).await?;
             let view = SwitchedView {
                 organization: OrganizationNamed::of(&acts.organization),
                 roles: acts.roles,

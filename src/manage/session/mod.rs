@@ -15,8 +15,7 @@ use crate::model::organization::Organization;
 use crate::model::user::User;
 use crate::store::durable::choices::{self, Choice, Told};
 use crate::store::durable::engine::{Database, StoreError};
-use crate::store::durable::sessions;
-use crate::store::durable::standing;
+use crate::store::durable::{applications, consents, organizations, sessions, standing};
 use crate::web::holder::{ActsFor, Barred, Holder, Issued, NotActing, Prepared};
 use crate::web::reply::Fault;
 
@@ -130,21 +129,46 @@ async fn delegated(
 async fn switch(
     change: &mut Change<'_, '_>,
     acting: Acting,
-    to: &Prepared,
+    (named, to): (&str, &Prepared),
 ) -> Result<(ActsFor, Issued), Refused> {
     let outcome = to.run(change.tx).await.map_err(|fault| match fault {
         Fault::Store(error) => Refused::from(error),
         other => Refused::from(other),
     })?;
-    let (acts, issued) = outcome.map_err(|Barred { why, login_url }| {
-        let login_url = login_url.filter(|_| why != NotActing::ConsentRequired);
-        refused(why).with_login_url(login_url)
-    })?;
+    let (acts, issued) = match outcome {
+        Ok(done) => done,
+        Err(Barred { why, login_url }) => {
+            // For whom else they may act is nothing that they have allowed it to be told, nor what is wanted of them there.
+            let told = may_be_told(change, acting, named).await?;
+            let why = if told { why } else { NotActing::NotAMember };
+            let login_url = login_url.filter(|_| told && why != NotActing::ConsentRequired);
+            return Err(refused(why).with_login_url(login_url));
+        }
+    };
     // Which organization is current is the whole browser's, and no application's of others to say (threats C22).
-    if !matches!(change.standing, Standing::Within { is_by_consent: true, .. }) {
+    if !is_by_consent(change) {
         switched(change, acting.session, &acts.organization).await?;
     }
     Ok((acts, issued))
+}
+
+fn is_by_consent(change: &Change<'_, '_>) -> bool {
+    matches!(change.standing, Standing::Within { is_by_consent: true, .. })
+}
+
+/// Whether the application by which somebody comes may know that they act for the organization of this name.
+async fn may_be_told(change: &mut Change<'_, '_>, acting: Acting, named: &str) -> Result<bool, Refused> {
+    if !is_by_consent(change) {
+        return Ok(true);
+    }
+    let project = change.keep.project.id;
+    let application = applications::by_id(change.tx, project, acting.application).await?;
+    let organization = organizations::named(change.tx, project, named).await?;
+    let allowed = consents::allowed(change.tx, acting.user, acting.application).await?;
+    let known = allowed.zip(application).zip(organization);
+    Ok(known.is_some_and(|((allowed, application), organization)| {
+        allowed.is_of(&application.display_name, organization.id)
+    }))
 }
 
 /// Writes it down for a session whose person may act for it.
@@ -163,7 +187,6 @@ pub async fn switched(
 /// Why somebody does not act for an organization, as a caller is told.
 pub fn refused(why: NotActing) -> Refused {
     let code = match why {
-        // For whom else they may act is nothing that they have allowed it to be told.
         NotActing::NotAMember | NotActing::ConsentRequired => Code::NotAMember,
         NotActing::SsoRequired => Code::SsoRequired,
         NotActing::MfaRequired => Code::MfaRequired,

@@ -167,6 +167,20 @@ pub async fn any_to(db: &mut impl Read, target: OrganizationId, now: Moment) -> 
     Ok(db.one(sql, params![target, now]).await?.is_some())
 }
 
+/// Those to which an organization has said yes, and which may count yet.
+pub async fn agreed_to(
+    db: &mut impl Read,
+    target: OrganizationId,
+    now: Moment,
+) -> Result<Vec<Delegation>, StoreError> {
+    let sql = select!(
+        "WHERE target_organization_id = $1 AND target_approved_at IS NOT NULL AND revoked_at IS NULL
+           AND (ends_at IS NULL OR ends_at > $2)
+         ORDER BY id"
+    );
+    db.all(sql, params![target, now]).await?.iter().map(delegation).collect()
+}
+
 pub async fn insert(tx: &mut Tx<'_>, delegation: &Delegation, now: Moment) -> Result<(), StoreError> {
     tx.execute(
         "INSERT INTO delegations (id, project_id, home_organization_id, target_organization_id, settings, starts_at,

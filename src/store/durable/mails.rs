@@ -113,6 +113,13 @@ pub async fn take_back(tx: &mut Tx<'_>, id: MailId) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Whether it was taken back before anybody tried to send it, since a moment.
+pub async fn was_never_tried(db: &mut impl Read, id: MailId, since: Moment) -> Result<bool, StoreError> {
+    let sql = "SELECT 1 FROM mails WHERE id = $1 AND created_at >= $2 AND tries = 0 AND next_try_at IS NULL
+                                     AND sent_at IS NULL AND failed_at IS NULL";
+    Ok(db.one(sql, params![id, since]).await?.is_some())
+}
+
 /// Whether any waits that helps nobody any more, and is in no node's hands.
 pub async fn any_over(db: &mut impl Read, now: Moment) -> Result<bool, StoreError> {
     let sql = "SELECT 1 FROM mails WHERE next_try_at IS NOT NULL AND expires_at <= $1

@@ -9,12 +9,17 @@ use super::{json, parsed, roles};
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{ConnectionId, OrganizationId, ProjectId, RoleRuleId, UserId};
 use crate::model::identity::IdentityFacts;
-use crate::model::role_rule::{self, Matching, RoleRule};
+use crate::model::role_rule::{self, Approval, Matching, RoleRule};
 
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT id, organization_id, connection_id, claim, matching, value, role, approved_by, created_at, updated_at
+            "SELECT id, organization_id, connection_id, claim, matching, value, role, approved_by, created_at, updated_at,
+                    (SELECT COUNT(*) FROM memberships m
+                     JOIN membership_roles o ON o.membership_id = m.id AND o.role = 'owner'
+                     JOIN users u ON u.id = m.user_id
+                     WHERE m.organization_id = role_rules.organization_id AND m.user_id = role_rules.approved_by
+                       AND m.status = 'active' AND u.disabled_at IS NULL)
              FROM role_rules ",
             $rest
         )
@@ -22,6 +27,9 @@ macro_rules! select {
 }
 
 fn rule(row: &Row) -> Result<RoleRule, StoreError> {
+    let (by, owners): (Option<String>, i64) = (row.get(7)?, row.get(10)?);
+    // What the operator made counts as it is.
+    let approval = by.map(|by| Approval { counts: owners > 0 || by.parse::<UserId>().is_err(), by });
     Ok(RoleRule {
         id: row.get(0)?,
         organization: row.get(1)?,
@@ -30,7 +38,7 @@ fn rule(row: &Row) -> Result<RoleRule, StoreError> {
         matching: parsed(row, 4, Matching::from_word)?,
         value: row.get(5)?,
         role: row.get(6)?,
-        approved_by: row.get(7)?,
+        approval,
         created_at: row.get(8)?,
         updated_at: row.get(9)?,
     })
@@ -68,6 +76,19 @@ pub async fn of_organization(
 ) -> Result<Vec<RoleRule>, StoreError> {
     let sql = select!("WHERE organization_id = $1 ORDER BY id");
     db.all(sql, params![organization]).await?.iter().map(rule).collect()
+}
+
+/// Those for which somebody answers who owns the organization.
+pub async fn held_up_by(
+    db: &mut impl Read,
+    organization: OrganizationId,
+    owner: UserId,
+) -> Result<Vec<RoleRule>, StoreError> {
+    let sql = select!("WHERE organization_id = $1 AND approved_by = $2 ORDER BY id");
+    let mut rules: Vec<_> =
+        db.all(sql, params![organization, owner]).await?.iter().map(rule).collect::<Result<_, _>>()?;
+    rules.retain(RoleRule::is_approved);
+    Ok(rules)
 }
 
 /// Those by which a connection of the organization gives roles there.
@@ -141,7 +162,7 @@ pub async fn insert(tx: &mut Tx<'_>, project: ProjectId, rule: &RoleRule) -> Res
             rule.matching.word(),
             &rule.value,
             &rule.role,
-            rule.approved_by.as_deref(),
+            rule.approval.as_ref().map(|approval| &*approval.by),
             rule.created_at,
             rule.updated_at
         ],
@@ -161,7 +182,7 @@ pub async fn update(tx: &mut Tx<'_>, rule: &RoleRule) -> Result<(), StoreError> 
             rule.matching.word(),
             &rule.value,
             &rule.role,
-            rule.approved_by.as_deref(),
+            rule.approval.as_ref().map(|approval| &*approval.by),
             rule.updated_at
         ],
     )

@@ -34,6 +34,7 @@ use super::engine::{Read, StoreError, params};
 use super::{connection_versions, connections, domains, json};
 use crate::foundation::clock::Moment;
 use crate::foundation::domain_name::DomainName;
+use crate::foundation::email::Email;
 use crate::foundation::id::{ConnectionId, OrganizationId, ProjectId, UserId};
 use crate::model::connection::{Jit, Settings};
 use crate::model::delegation::DelegationSettings;
@@ -174,14 +175,33 @@ async fn waiting(
             found.own.extend(domain.auto_join.role.clone());
         }
     }
+    let is_theirs = |name: &DomainName| all.iter().any(|domain| domain.name == *name);
+    let means = |settings: &DelegationSettings| {
+        settings.only.as_ref().is_none_or(|only| only.iter().any(|email| is_theirs(email.domain())))
+    };
+    found.elsewhere |= delegated(db, place, means).await?;
+    Ok(())
+}
+
+/// Whether others let these people of the organization act for them, or will.
+async fn delegated(
+    db: &mut impl Read,
+    place: Place,
+    means: impl Fn(&DelegationSettings) -> bool,
+) -> Result<bool, StoreError> {
     let sql = "SELECT settings FROM delegations
                WHERE home_organization_id = $1 AND revoked_at IS NULL AND (ends_at IS NULL OR ends_at > $2)";
-    let is_theirs = |name: &DomainName| all.iter().any(|domain| domain.name == *name);
     for row in db.all(sql, params![place.organization, place.now]).await? {
-        let only = json::<DelegationSettings>(&row, 0)?.only;
-        found.elsewhere |= only.is_none_or(|only| only.iter().any(|email| is_theirs(email.domain())));
+        if means(&json::<DelegationSettings>(&row, 0)?) {
+            return Ok(true);
+        }
     }
-    Ok(())
+    Ok(false)
+}
+
+/// Whether anything is opened to somebody of this proved address, elsewhere, by making them one of the organization's own.
+pub async fn by_kind(db: &mut impl Read, place: Place, proved: Option<&Email>) -> Result<bool, StoreError> {
+    delegated(db, place, |settings| settings.means(proved)).await
 }
 
 /// Whether somebody is known by another word now than at that moment: of a connection by which they have come, a version

@@ -128,8 +128,14 @@ async fn c22_who_guesses_is_slowed_down_and_who_has_a_key_is_not() {
     let refused = nobody.get("/organizations").await;
     assert_eq!((refused.status.as_u16(), &refused.json()["code"]), (429, &json!("rate_limited")));
     assert_eq!(refused.header("retry-after"), Some("60"));
+    house.turn_clock(45);
+    assert_eq!(
+        nobody.get("/organizations").await.header("retry-after"),
+        Some("15"),
+        "when the minute is over"
+    );
     assert_eq!(operator.get("/organizations").await.status, 200);
-    house.turn_clock(61);
+    house.turn_clock(16);
     assert_eq!(nobody.get("/organizations").await.status, 401);
 }
 
@@ -406,6 +412,29 @@ async fn c22_an_application_that_people_had_to_allow_acts_for_them_where_they_ac
             assert_eq!((answer.status.as_u16(), &told["code"]), (403, &json!("not_a_member")), "{other}");
             assert_eq!(told["login_url"], Value::Null, "{other}");
             house.refused(&before, "not_a_member").await;
+        }
+        // Nor what they would want of the person.
+        for wants in [
+            r#"{"enforcement":"required"}"#,
+            r#"{"require_mfa":true}"#,
+            r#"{"max_age":1}"#,
+            r#"{"delegations":"none"}"#,
+        ] {
+            house.turn_clock(2);
+            let others = "slug IN ('org-b', 'org-c')";
+            house.execute(&format!("UPDATE organizations SET policy = '{wants}' WHERE {others}")).await;
+            let mut all = Vec::new();
+            for other in ["org-b", "org-c", "nowhere"] {
+                let before = house.before().await;
+                let answer = con.post("/organizations/switch", json!({"organization_id": other})).await;
+                let mut told = answer.json();
+                told.as_object_mut().unwrap().remove("request_id");
+                all.push((answer.status.as_u16(), told));
+                house.refused(&before, "not_a_member").await;
+            }
+            assert_eq!((all[0].0, &all[0].1["code"]), (403, &json!("not_a_member")), "{wants}");
+            assert!(all.iter().all(|one| *one == all[0]), "{wants}: {all:?}");
+            house.execute(&format!("UPDATE organizations SET policy = '{{}}' WHERE {others}")).await;
         }
         // The rest asks no database.
         if matches!(engine, Engine::Postgres) {

@@ -173,7 +173,7 @@ async fn admin(house: &House) -> Api {
 }
 
 /// What somebody is told; `granted` where they get past.
-fn told(answer: &Answer) -> String {
+pub(super) fn told(answer: &Answer) -> String {
     let code = answer.json()["code"].as_str().unwrap_or("nothing").to_owned();
     if code == "unknown_parameter" { "granted".into() } else { code }
 }
@@ -184,7 +184,7 @@ fn without_request(answer: &Answer) -> Value {
     body
 }
 
-async fn tries(api: &Api, method: &Method, path: &str) -> Answer {
+pub(super) async fn tries(api: &Api, method: &Method, path: &str) -> Answer {
     let path = format!("{path}{UNKNOWN}");
     api.send(method.clone(), &path, |request| {
         let body = if *method == Method::GET { "" } else { "{}" };

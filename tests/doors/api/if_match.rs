@@ -53,6 +53,7 @@ fn asked(house: &House, route: &Route) -> (&'static str, Value) {
         "delete_organization" => ("?confirm=org-a", Value::Null),
         "replace_organization" => ("", json!({"name": "x"})),
         "change_member_role" => ("", json!({"role": "member"})),
+        "relink_person" => ("", json!({"identity_id": "x", "subject": "x"})),
         "replace_connection" | "put_sso_provider" => ("", oidc),
         "approve_delegation" | "pause_delegation" | "resume_delegation" | "revoke_delegation" => {
             ("", json!({"side": "home"}))

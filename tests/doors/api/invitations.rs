@@ -273,3 +273,33 @@ async fn s1_l2_who_joined_because_anybody_does_becomes_by_the_invitation_what_th
         house.refused(&before, "already_member").await;
     }
 }
+
+#[tokio::test]
+async fn s1_d8_a_shared_mailbox_invites_nobody() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        let (operator, info) =
+            (Api::operator(&house).await, Api::person(&house, "info@a.test", "org-a").await);
+        let place = format!("/organizations/org-a/members/{}/role", house.user("info@a.test").await);
+        assert_eq!(operator.patch(&place, json!({"role": "admin"})).await.status, 200);
+        let body = json!({"name": "k", "permissions": ["invitations:write", "organization:read"]});
+        let made = info.post("/api-keys", body).await;
+        let key = Api::with(&house, made.json()["key"].as_str().map(str::to_owned)).await;
+        let invited = json!({"email": "new@c.test", "role": "member", "send": false});
+        for api in [&info, &key] {
+            let before = house.before().await;
+            assert_eq!(told(&api.post(PATH, invited.clone()).await), refusal(403, "permission_missing"));
+            house.refused(&before, "permission_missing").await;
+            let before = house.before().await;
+            let many = api.post(&format!("{PATH}/bulk"), json!({"invitations": [invited]})).await;
+            assert_eq!(many.json()["results"][0]["status"], json!("forbidden"), "{}", many.body);
+            house.refused(&before, "permission_missing").await;
+        }
+        let made = operator.post(PATH, invited).await;
+        let id = made.json()["invitation"]["id"].as_str().unwrap().to_owned();
+        let before = house.before().await;
+        let again = info.post(&format!("{PATH}/{id}/resend"), json!({"send": false})).await;
+        assert_eq!(told(&again), refusal(403, "permission_missing"));
+        house.refused(&before, "permission_missing").await;
+    }
+}

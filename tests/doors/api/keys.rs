@@ -116,6 +116,22 @@ async fn h36_h01_nobody_hands_out_by_a_key_more_than_they_may() {
         }
         assert_eq!(delete(&con, &path).await.status, 204, "but to end it takes no more than to keep keys");
 
+        // What the organization may not do at all is nobody's to hand out there (S0-26).
+        for permissions in [json!(["applications:read"]), json!(["members:read", "applications:write"])] {
+            let before = house.before().await;
+            let refused = ann.post("/api-keys", json!({"name": "x", "permissions": permissions})).await;
+            assert_eq!(told(&refused), refusal(403, "organization_function_missing"), "{}", refused.body);
+            house.refused(&before, "organization_function_missing").await;
+        }
+        let before = house.before().await;
+        let body = json!({"name": "x", "permissions": ["members:read", "applications:read"]});
+        assert_eq!(
+            told(&con.post("/api-keys", body).await),
+            refusal(403, "role_ceiling"),
+            "nor is it theirs"
+        );
+        house.refused(&before, "role_ceiling").await;
+
         // What no key has, whoever makes it.
         for name in ["organization:delete", "organization:transfer", "api_keys:write", "invoices:read", ""] {
             let before = house.before().await;
@@ -182,7 +198,8 @@ async fn s0_09_an_operator_token_is_bound_to_networks_and_only_the_system_operat
             })
             .await
     };
-    let here = json!({"networks": ["127.0.0.1", "::1"]});
+    // Each once, however it is written.
+    let here = json!({"networks": ["127.0.0.1", "::1", "127.0.0.1/32", "0:0:0:0:0:0:0:1/128"]});
     let told_back = patched(&etag, here.clone()).await;
     assert_eq!(told_back.status, 200, "{}", told_back.body);
     assert_eq!(told_back.json()["networks"], json!(["127.0.0.1/32", "::1/128"]));
@@ -215,6 +232,7 @@ async fn s0_09_an_operator_token_is_bound_to_networks_and_only_the_system_operat
         ("/networks/0", json!({"name": "a", "role": "system", "networks": ["::ffff:127.0.0.0/104"]})),
         ("/networks/0", json!({"name": "a", "role": "system", "networks": ["::ffff:127.0.0.1"]})),
         ("/networks/0", json!({"name": "a", "role": "system", "networks": ["10.0.0.1/8"]})),
+        ("/networks/1", json!({"name": "a", "role": "system", "networks": ["10.0.0.0/8", "10.0.0.0/08"]})),
         ("/expires_at", json!({"name": "a", "role": "system", "expires_at": "2026-06-01T09:00:00Z"})),
         ("/expires_at", json!({"name": "a", "role": "system", "expires_at": "tomorrow"})),
         (
@@ -228,6 +246,12 @@ async fn s0_09_an_operator_token_is_bound_to_networks_and_only_the_system_operat
         assert_eq!(told(&refused), refusal(422, "invalid_value"), "{wrong}: {}", refused.body);
         assert_eq!(refused.json()["errors"][0]["pointer"], pointer, "{wrong}");
         house.refused(&before, "invalid_value").await;
+    }
+    for (wrong, example) in [("10.0.0.1/8", "10.0.0.0/8"), ("2001:db8::1/32", "2001:db8::/32")] {
+        let body = json!({"name": "a", "role": "system", "networks": [wrong]});
+        let refused = operator.post("/api-keys", body).await.json();
+        let detail = refused["errors"][0]["detail"].as_str().unwrap().to_owned();
+        assert!(detail.contains(&format!(": {example},")), "{detail}");
     }
     let listed = operator.get("/api-keys?limit=2").await.json();
     assert!(listed["items"][0]["organization_id"].is_null() && listed["next_cursor"].is_string());

@@ -5,6 +5,7 @@ mod account;
 mod applications;
 mod audit;
 mod built_in;
+mod by_leave;
 mod callers;
 mod connections;
 mod customers_applications;

@@ -417,7 +417,12 @@ async fn h05_which_delegations_count_is_said_by_who_may_make_them() {
         let house = House::on(engine).await;
         let path = "/organizations/org-b/policy";
         let writer = Api::key(&house, "org-b", &["policy:read", "policy:write"]).await;
-        let both = Api::key(&house, "org-b", &["policy:read", "policy:write", "delegations:write"]).await;
+        let both = Api::key(
+            &house,
+            "org-b",
+            &["policy:read", "policy:write", "delegations:write", "organization:read"],
+        )
+        .await;
         for (said, other) in [("approved", "none"), ("none", "approved")] {
             assert_eq!(writer.get(path).await.json()["delegations"], json!(said));
             for method in [Method::PATCH, Method::PUT] {

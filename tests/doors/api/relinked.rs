@@ -206,8 +206,12 @@ async fn h10_a_person_whom_the_provider_calls_otherwise_is_led_on_by_an_owner_an
 
         let people = format!("/connections/{}/relink/people", house.connection("cb").await);
         let path = format!("{people}/{user}");
-        let plan = fine(key.get(&path).await);
-        let name = plan["names"][0].clone();
+        let tag = key.get(&path).await.header("etag").unwrap().to_owned();
+        // Who comes once more is called as before.
+        comes(&house, &bob("one", name_id::PERSISTENT)).await.code();
+        let plan = key.get(&path).await;
+        assert_eq!(plan.header("etag"), Some(&*tag));
+        let name = fine(plan)["names"][0].clone();
         assert_eq!((&name["subject"], &name["format"]), (&json!("one"), &json!(name_id::PERSISTENT)));
         let (identity, format) = (name["identity_id"].as_str().unwrap(), name_id::EMAIL_ADDRESS);
         let body = |identity: &str, subject: &str, format: &str| json!({"identity_id": identity, "subject": subject, "format": format});
@@ -241,6 +245,12 @@ async fn h10_a_person_whom_the_provider_calls_otherwise_is_led_on_by_an_owner_an
             assert_eq!(told(&api.post(path, body.clone()).await), expected, "{body}");
             house.refused(&before, &expected.1).await;
         }
+        // Called as they are, they have come under that name: nothing is changed, and nobody told.
+        let before = house.before().await;
+        let same = fine(operator.post(&path, body(identity, "one", name_id::PERSISTENT)).await);
+        assert_eq!(same, name);
+        house.unchanged(&before).await;
+        assert_eq!(house.events_since(&before).await.len(), 0);
         // Nobody who owns it has come by that name yet: whoever runs the service has to be sure of it.
         let before = house.before().await;
         let alone = operator.post(&path, right.clone()).await;
@@ -248,9 +258,23 @@ async fn h10_a_person_whom_the_provider_calls_otherwise_is_led_on_by_an_owner_an
         assert_eq!(alone.json()["missing"], json!(["owner_by_current_subject"]));
         house.refused(&before, "policy_locks_out").await;
         let by_force = format!("{path}?force=true");
-        let name = format!("SELECT subject FROM identities WHERE id = '{identity}'");
-        assert_eq!(house.text(&name).await.as_deref(), Some("one"));
-        fine(operator.post(&by_force, right).await);
+        let subject = format!("SELECT subject FROM identities WHERE id = '{identity}'");
+        assert_eq!(house.text(&subject).await.as_deref(), Some("one"));
+        // Of two who have read the same, one says it.
+        let says = async |subject: &str| {
+            let body = body(identity, subject, format).to_string();
+            let dress = |ask: reqwest::RequestBuilder| {
+                ask.header("if-match", &tag).header("content-type", "application/json").body(body)
+            };
+            operator.send(reqwest::Method::POST, &by_force, dress).await
+        };
+        fine(says("Two@b.test").await);
+        let before = house.before().await;
+        assert_eq!(told(&says("three@b.test").await), refusal(412, "precondition_failed"));
+        house.refused(&before, "precondition_failed").await;
+        let before = house.before().await;
+        fine(operator.post(&path, right).await);
+        house.unchanged(&before).await;
         assert_eq!(house.events_of("organization.owners_locked_out").await, 1);
         comes(&house, &renamed).await.code();
         assert_eq!((house.count("users").await, house.user("bob@b.test").await), (users, user));

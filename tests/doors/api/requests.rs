@@ -1,8 +1,9 @@
 //! What a request must look like, and what becomes of one that is sent twice.
 
 use behalf::manage::api::routes::ROUTES;
+use behalf::manage::authority::Need;
 use reqwest::Method;
-use reqwest::header::CONTENT_TYPE;
+use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use serde_json::json;
 
 use super::everyone::Ids;
@@ -64,6 +65,39 @@ async fn m10_m11_a_body_that_is_not_one_json_object_is_refused_and_changes_nothi
     let unwanted = operator.send(Method::GET, "/organizations", |ask| ask.body("{}")).await;
     assert_eq!((unwanted.status.as_u16(), &unwanted.json()["code"]), (400, &json!("body_unexpected")));
     assert_eq!(house.count("organizations").await, many);
+}
+
+/// RFC 9110, sections 8.4 and 15.5.16.
+#[tokio::test]
+async fn m11_s1_r00_no_route_reads_a_body_that_comes_in_a_coding() {
+    let house = House::opens().await;
+    let (operator, con) = (Api::operator(&house).await, Api::person(&house, "con@a.test", "org-a").await);
+    Api::person(&house, "ann@a.test", "org-a").await;
+    let ids = Ids::of(&house).await;
+    for route in ROUTES {
+        let api = if matches!(route.need, Need::Person | Need::Account) { &con } else { &operator };
+        let before = house.before().await;
+        let dress = |ask: reqwest::RequestBuilder| {
+            ask.header(CONTENT_TYPE, "application/json").header(CONTENT_ENCODING, "gzip").body("{}")
+        };
+        let query = if route.name == "search_users" { "?search=ann" } else { "" };
+        let path = format!("{}{query}", ids.in_path(route.path));
+        let refused = api.send(route.method.clone(), &path, dress).await;
+        let told = (refused.status.as_u16(), refused.json()["code"].clone());
+        assert_eq!(told, (415, json!("unsupported_content_encoding")), "{}: {}", route.name, refused.body);
+        assert_eq!(refused.header("accept-encoding"), Some("identity"), "{}", route.name);
+        house.refused(&before, "unsupported_content_encoding").await;
+    }
+    // None is no coding, whatever there is a body of.
+    for coding in ["identity", "Identity"] {
+        let dress = |ask: reqwest::RequestBuilder| {
+            ask.header(CONTENT_TYPE, "application/json").header(CONTENT_ENCODING, coding).body("{}")
+        };
+        assert_eq!(operator.send(Method::PATCH, "/organizations/org-a", dress).await.status, 200, "{coding}");
+    }
+    let nothing =
+        operator.send(Method::GET, "/organizations", |ask| ask.header(CONTENT_ENCODING, "gzip")).await;
+    assert_eq!(nothing.status, 200, "{}", nothing.body);
 }
 
 #[tokio::test]

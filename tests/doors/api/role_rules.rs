@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::house::answers::{delete, told};
+use crate::house::answers::{delete, fine, told};
 use crate::house::api::{Api, access_token};
 use crate::house::application::{Application, Ask, Person, Tokens};
 use crate::house::broker::{Engine, House, Plan};
@@ -188,6 +188,81 @@ async fn h01_no_rule_gives_more_than_whoever_writes_it_could() {
         house.unchanged(&before).await;
     }
     assert_eq!(delete(&admin, &path).await.status, 204);
+}
+
+#[tokio::test]
+async fn h01_what_an_owner_has_approved_counts_for_as_long_as_they_own_the_organization() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        let (operator, ca) = (Api::operator(&house).await, house.connection("ca").await);
+        let ann = Api::person(&house, "ann@a.test", "org-a").await;
+        let adi = Api::person(&house, "adi@a.test", "org-a").await;
+        let [ann_id, adi_id] = [house.user("ann@a.test").await, house.user("adi@a.test").await];
+        let members = "/organizations/org-a/members";
+        let [ann_place, adi_place] = [&ann_id, &adi_id].map(|id| format!("{members}/{id}"));
+        let is_now = async |place: &str, role: &str| {
+            fine(operator.patch(&format!("{place}/role"), json!({"role": role})).await);
+        };
+        is_now(&adi_place, "owner").await;
+        let path = ruled(&adi, of_group(&ca, "desk", "admin")).await;
+        let operators = ruled(&operator, of_group(&ca, "ops", "admin")).await;
+        house.idp_a.says(in_groups(&["desk"]));
+        let roles = async || signs_in(&house, "con@a.test", "org-a").await.id["roles"].clone();
+        let con = Api::person(&house, "con@a.test", "org-a").await;
+        let made = con.post("/api-keys", json!({"name": "k", "permissions": ["members:read"]})).await;
+        let key = Api::with(&house, fine(made)["key"].as_str().map(str::to_owned)).await;
+        let standing = async || {
+            let view = fine(ann.get(&path).await);
+            (view["status"].clone(), view["approved_by"].clone())
+        };
+        let user = format!("/users/{adi_id}");
+        let owns = format!("{adi_place}/role");
+        for (times, (path, ends, begins)) in [
+            (&owns, json!({"role": "admin"}), json!({"role": "owner"})),
+            (&adi_place, json!({"status": "suspended"}), json!({"status": "active"})),
+            (&user, json!({"disabled": true}), json!({"disabled": false})),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            assert_eq!((roles().await, standing().await.0), (json!(["member", "admin"]), json!("active")));
+            fine(key.get(members).await);
+            fine(operator.patch(path, ends).await);
+            // Nor may they any more who have come by it, or what they have made.
+            assert_eq!(told(&con.get(members).await), (403, "permission_missing".into()), "{path}");
+            assert_eq!(told(&key.get(members).await), (403, "permission_missing".into()), "{path}");
+            assert_eq!(roles().await, json!(["member"]), "{path}");
+            assert_eq!(standing().await, (json!("unapproved"), json!(adi_id)), "{path}");
+            let of_group = json!({"connection_id": ca, "claims": {"groups": ["desk"]}});
+            let tried = fine(ann.post(&format!("{RULES}/preview"), of_group).await);
+            assert_eq!((&tried["roles"], &tried["matched"][0]["status"]), (&json!([]), &json!("unapproved")));
+            assert_eq!(fine(ann.get(&operators).await)["status"], json!("active"));
+            // Those who own it are told.
+            assert_eq!(house.events_of("role_rule.unapproved").await, times + 1);
+            let mails = "SELECT recipient FROM mails WHERE kind = 'role_rules_unapproved'
+                         ORDER BY created_at DESC, id DESC LIMIT 1";
+            assert_eq!(house.text(mails).await.as_deref(), Some("ann@a.test"));
+            fine(operator.patch(path, begins).await);
+        }
+        // Another owner answers for it before who has approved it goes: nothing lapses.
+        fine(ann.patch(&path, json!({})).await);
+        assert_eq!(standing().await, (json!("active"), json!(ann_id)));
+        let before = house.before().await;
+        fine(ann.patch(&path, json!({})).await);
+        house.unchanged(&before).await;
+        is_now(&adi_place, "member").await;
+        assert_eq!(
+            (roles().await, house.events_of("role_rule.unapproved").await),
+            (json!(["member", "admin"]), 3)
+        );
+        // Or one does so afterwards.
+        is_now(&adi_place, "owner").await;
+        let demoted = format!("{ann_place}/role?force=true");
+        fine(operator.patch(&demoted, json!({"role": "member"})).await);
+        assert_eq!(roles().await, json!(["member"]));
+        fine(operator.patch(&path, json!({})).await);
+        assert_eq!(roles().await, json!(["member", "admin"]));
+    }
 }
 
 #[tokio::test]

@@ -232,6 +232,28 @@ async fn s0_25_s0_26_s0_07_an_organization_does_what_it_is_for_and_no_more() {
 }
 
 #[tokio::test]
+async fn s0_25_s0_26_by_a_delegation_nobody_acts_where_either_side_may_have_none() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        let operator = Api::operator(&house).await;
+        let con = Api::with(&house, Some(access_token(&house, "con@a.test", "org-b").await)).await;
+        for side in ["org-a", "org-b"] {
+            for (functions, status) in [
+                (json!(["idp_consumer"]), 401),
+                (json!(["idp_consumer", "delegation_source"]), 200),
+                (json!([]), 401),
+                (Value::Null, 200),
+            ] {
+                let body = json!({ "functional_roles": functions });
+                let set = operator.patch(&format!("/organizations/{side}"), body).await;
+                assert_eq!(set.status, 200, "{}", set.body);
+                assert_eq!(con.get("/me").await.status, status, "{side} {functions}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn s0_25_a_project_gives_functions_names_and_meanings_of_its_own() {
     let own = "display_name = \"Acme Cloud\"\n[project.functional_roles]\nreader = [\"organization:read\"]\n\
                directory = [\"members:read\"]\n";

@@ -121,12 +121,20 @@ fn delegates(facts: &Facts, target: OrganizationId) -> bool {
             && matches!(membership.kind, MembershipKind::Home | MembershipKind::Member)
     });
     // One whom the target has blocked or removed does not come back through somebody else's door.
+    // What an organization may not do at all has ended with the function (S0-26).
+    let meanings = facts.project.as_ref().map(|project| &project.settings.functional_roles);
+    let may = |side: Option<&Organization>| {
+        side.zip(meanings)
+            .is_some_and(|(side, meanings)| role::may_delegate(side.functional_roles.as_deref(), meanings))
+    };
     let unwanted =
         facts.membership.as_ref().is_some_and(|membership| membership.status != MembershipStatus::Active);
     delegation.target == target
         && delegation.is_in_force(facts.now)
         && delegation.settings.means(user.proved_email())
         && facts.home.as_ref().is_some_and(Organization::is_active)
+        && may(facts.organization.as_ref())
+        && may(facts.home.as_ref())
         && own
         && !unwanted
 }

@@ -11,7 +11,7 @@ use crate::manage::authority::Need;
 use crate::manage::refused::Code;
 
 /// What any route may refuse.
-const EVERYWHERE: [Code; 12] = [
+const EVERYWHERE: [Code; 13] = [
     Code::UnknownParameter,
     Code::DuplicateParameter,
     Code::InvalidParameter,
@@ -19,6 +19,7 @@ const EVERYWHERE: [Code; 12] = [
     Code::TwoHosts,
     Code::TooLarge,
     Code::UriTooLong,
+    Code::UnsupportedContentEncoding,
     Code::HeadersTooLarge,
     Code::MisdirectedRequest,
     Code::RateLimited,
@@ -82,6 +83,7 @@ pub(super) fn responses(route: &Route, writes_: &mut SchemaGenerator) -> Map<Str
             403 if codes.contains(Code::ReauthenticationRequired.word()) => {
                 headers["WWW-Authenticate"] = header("StepUp");
             }
+            415 => headers["Accept-Encoding"] = header("AcceptEncoding"),
             429 | 503 => headers["Retry-After"] = header("RetryAfter"),
             _ => {}
         }
@@ -104,6 +106,7 @@ pub(super) fn headers() -> Value {
         "Challenge": text(true, "What would be taken: `Bearer` (RFC 6750) and `DPoP` (RFC 9449)."),
         "Nonce": text(false, "What the next DPoP proof names (RFC 9449, section 8)."),
         "StepUp": text(false, "With `reauthentication_required`: how recent a sign-in must be, as `max_age` (RFC 9470)."),
+        "AcceptEncoding": text(false, "With `unsupported_content_encoding`: what is read (RFC 9110, section 15.5.16)."),
         "RetryAfter": {
             "required": true,
             "description": "In how many seconds it is worth another try.",

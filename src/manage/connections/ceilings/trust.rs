@@ -7,7 +7,7 @@ use crate::manage::connections::Held;
 use crate::manage::desk::Change;
 use crate::manage::opening::may_open;
 use crate::manage::refused::{Code, Refused};
-use crate::model::connection::Settings;
+use crate::model::connection::{Return, Settings, Upstream};
 use crate::store::durable::vouched::{self, Place};
 
 /// Refuses to let `next` be live, unless nothing is believed by it that is not believed now, or the caller may give all
@@ -19,7 +19,8 @@ pub async fn refuse_foreign_trust(
     next: &Settings,
 ) -> Result<(), Refused> {
     let connection = &before.connection;
-    if connection.is_active() && connection.settings.believes_like(next) {
+    let believes_as_much = connection.is_active() && connection.settings.believes_like(next);
+    if believes_as_much && (!change.standing.is_by_leave() || asks_as_much(before, next)) {
         return Ok(());
     }
     match &change.standing {
@@ -39,6 +40,19 @@ pub async fn refuse_foreign_trust(
     let place = Place { project: change.keep.project.id, organization: of, now: change.keep.now };
     let opened = vouched::by_connection(change.tx, place, (connection.id, next)).await?;
     may_open(change, of, &opened, &detail(connection.id)).await
+}
+
+/// Whether nothing less is asked by `next` than is now, and we prove ourselves as we do. Whatever is said of that by
+/// somebody's leave would outlive it: it is drafted.
+fn asks_as_much(before: &Held, next: &Settings) -> bool {
+    let live = &before.connection;
+    let (drafted, secret) = before.head();
+    let same_secret = drafted != next || secret == live.secret.as_ref();
+    let own = |settings: &Settings| match &settings.upstream {
+        Upstream::Saml(saml) => Some(saml.own.clone()),
+        Upstream::Oidc(_) => None,
+    };
+    same_secret && own(next) == own(&live.settings) && next.may_return(&live.settings) == Return::Harmless
 }
 
 /// Nobody is talked into answering for what somebody else has put there since they looked (threats C02): where more would be

@@ -211,7 +211,7 @@ impl Operation for Relink {
     async fn run(desk: Desk, query: Sure, body: Self::Body) -> Result<Answer<Self::Answer>, Refused> {
         let id: ConnectionId = desk.params.id("connection_id")?;
         let forced = query.insists(&desk)?;
-        desk.change(async move |change| {
+        desk.change_with_guests(async move |change| {
             let relinked = relink(change, id, (&body.0, forced)).await?;
             Answer::new(200, &relinked)
         })

@@ -15,7 +15,7 @@ use crate::manage::authority::{Need, OWNERS_FRESH};
 use crate::manage::connections::api::{OWNERS, READ};
 use crate::manage::connections::doors::Doors;
 use crate::manage::connections::{event, held};
-use crate::manage::desk::{Answer, Change, Desk};
+use crate::manage::desk::{Answer, Change, Desk, etag};
 use crate::manage::last_way::Sure;
 use crate::manage::refused::{Code, Refused};
 use crate::model::connection::Connection;
@@ -61,6 +61,12 @@ impl PersonName {
     }
 }
 
+/// Of what they are called, and not of when they came.
+fn tag(known: &[Identity]) -> String {
+    let name = |one: &Identity| (one.id, one.subject.clone(), one.naming.clone());
+    etag(&known.iter().map(name).collect::<Vec<_>>())
+}
+
 /// `GET /connections/{connection_id}/relink/people/{user_id}`
 pub struct Plan;
 
@@ -73,6 +79,7 @@ impl Operation for Plan {
     const NEED: Need = READ;
     const AT: At = At::Thing(Thing::Connection);
     const STATUS: &'static [u16] = &[200];
+    const ETAG: bool = true;
     type Query = NoQuery;
     type Body = NoBody;
     type Answer = PersonNames;
@@ -89,7 +96,8 @@ impl Operation for Plan {
         }
         let names = known.iter().map(PersonName::of).collect();
         let (connection_id, user_id) = (live.id.to_string(), user.to_string());
-        Answer::new(200, &PersonNames { connection_id, user_id, issuer: issuer.to_owned(), names })
+        let view = PersonNames { connection_id, user_id, issuer: issuer.to_owned(), names };
+        Ok(Answer::new(200, &view)?.etag(tag(&known)))
     }
 }
 
@@ -121,8 +129,13 @@ impl Operation for Relink {
     const NEED: Need = OWNERS;
     const AT: At = At::Thing(Thing::Connection);
     const STATUS: &'static [u16] = &[200];
-    const CODES: &'static [Code] =
-        &[Code::InvalidValue, Code::OperatorRequired, Code::PolicyLocksOut, Code::RelinkConflict];
+    const CODES: &'static [Code] = &[
+        Code::InvalidValue,
+        Code::OperatorRequired,
+        Code::PolicyLocksOut,
+        Code::PreconditionFailed,
+        Code::RelinkConflict,
+    ];
     const FRESH: Option<Duration> = Some(OWNERS_FRESH);
     type Query = Sure;
     type Body = Json<RelinkPersonBody>;
@@ -132,7 +145,7 @@ impl Operation for Relink {
         let id: ConnectionId = desk.params.id("connection_id")?;
         let user: UserId = desk.params.id("user_id")?;
         let forced = query.insists(&desk)?;
-        desk.change(async move |change| {
+        desk.change_with_guests(async move |change| {
             let renamed = relink(change, (id, user), (&body.0, forced)).await?;
             Answer::new(200, &PersonName::of(&renamed))
         })
@@ -151,12 +164,17 @@ async fn relink(
     if known.is_empty() {
         return Err(Refused::hidden());
     }
+    change.matches(&tag(&known))?;
     let meant: Option<IdentityId> = wanted.identity_id.parse().ok();
     let identity = known.into_iter().find(|known| Some(known.id) == meant);
     let identity =
         identity.ok_or_else(|| Refused::value("/identity_id", "is no name of theirs by this connection"))?;
     let naming = naming(wanted, &live)?;
     let subject = subject(&wanted.subject, &naming)?;
+    // Who is called so already has come under that name.
+    if subject == identity.subject && naming == identity.naming {
+        return Ok(identity);
+    }
     // By the new name nobody has come yet: an owner's is a way in from when they have.
     let doors = Doors::before(change, &live).await?;
     identities::rename(change.tx, identity.id, (&subject, &naming), change.keep.now).await?;

@@ -28,7 +28,6 @@ use crate::protocol::jose::JwkSet;
 use crate::protocol::oidc::provider::{self, ProviderMetadata};
 use crate::protocol::problem::Place;
 use crate::protocol::saml::keys::{Certificate, VerifyingKey};
-use crate::store::ephemeral::Kind;
 
 /// How often somebody may have a provider asked, for one organization, in a minute.
 const LOOKS: u64 = 30;
@@ -116,10 +115,7 @@ fn leads_to(known: &Settings, new: &OidcSettings) -> bool {
 async fn may_look(desk: &Desk) -> Result<(), Refused> {
     let of = desk.organization.as_ref().map(|found| found.id.to_string());
     let what = format!("providers looked at {} {}", desk.project().id, of.unwrap_or_default());
-    match desk.visitor.broker().ephemeral.count(Kind::RateCounter, &what, MINUTE).await? {
-        looks if looks > LOOKS => Err(Refused::new(Code::RateLimited, "wait a minute")),
-        _ => Ok(()),
-    }
+    desk.at_most(&what, (LOOKS, MINUTE), || "wait a minute".to_owned()).await
 }
 
 fn at(code: Code, pointer: &str) -> Refused {
@@ -134,6 +130,12 @@ fn may_be_asked(broker: &Broker, pointer: &str, url: &Url) -> Result<(), Refused
 
 async fn look_at(desk: &Desk, oidc: &OidcSettings) -> Result<(), Refused> {
     let broker = desk.visitor.broker();
+    addresses(broker, oidc)?;
+    may_look(desk).await?;
+    heard(broker, oidc).await
+}
+
+fn addresses(broker: &Broker, oidc: &OidcSettings) -> Result<(), Refused> {
     let failed = || at(Code::DiscoveryFailed, "/issuer");
     let issuer = Url::parse(&oidc.issuer).map_err(|_| failed())?;
     may_be_asked(broker, "/issuer", &issuer)?;
@@ -148,11 +150,17 @@ async fn look_at(desk: &Desk, oidc: &OidcSettings) -> Result<(), Refused> {
                 may_be_asked(broker, &format!("/endpoints/{name}"), url)?;
             }
         }
-        may_look(desk).await?;
+    }
+    Ok(())
+}
+
+/// Asks the provider whether it is there, is who it is said to be, and has a key that could be believed.
+pub async fn heard(broker: &Broker, oidc: &OidcSettings) -> Result<(), Refused> {
+    if let Some(typed) = &oidc.endpoints {
         let failed = || at(Code::DiscoveryFailed, "/endpoints/jwks");
         return has_a_key(broker, oidc, &typed.jwks).await.ok_or_else(failed);
     }
-    may_look(desk).await?;
+    let failed = || at(Code::DiscoveryFailed, "/issuer");
     let url = provider::address(&oidc.issuer).ok_or_else(failed)?;
     let document = asked(broker, url).await.ok_or_else(failed)?;
     let found: ProviderMetadata = serde_json::from_slice(&document).map_err(|_| failed())?;

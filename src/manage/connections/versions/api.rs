@@ -202,7 +202,7 @@ async fn acted(desk: Desk, act: Act) -> Result<Answer<ConnectionView>, Refused> 
             look_first(desk.visitor.broker(), &found).await?;
         }
     }
-    desk.change(async move |change| {
+    desk.change_with_guests(async move |change| {
         let before = held(change, id).await?;
         change.matches(&tag(&before))?;
         shown(200, &teller, &act.on(change, before).await?)

@@ -284,7 +284,7 @@ fn stated(part: &ConnectionPart, settings: Settings, secret: NewSecret) -> State
     }
 }
 
-fn oidc_settings(part: &OidcPart) -> OidcSettings {
+pub fn oidc_settings(part: &OidcPart) -> OidcSettings {
     OidcSettings {
         preset: part.preset,
         issuer: part.issuer.value.clone(),

@@ -18,6 +18,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+pub use connections::oidc_settings;
+
 use super::change::{Change, Field, Kind, Report, difference};
 use super::describe::Descriptions;
 use super::fault::{Fault, Place, Places};

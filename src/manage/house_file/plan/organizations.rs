@@ -88,6 +88,18 @@ impl<'p> Plan<'p, '_> {
             self.refuse(id.at, format!("the organization {} has another id, {}", before.slug, before.id));
             return Ok(None);
         }
+        if before.is_none()
+            && let Some(holder) = organizations::slug_holder(self.tx, project, slug).await?
+            && let Some(holder) = organizations::by_id(self.tx, project, holder).await?
+        {
+            // It may have been renamed by its own people since the file was written.
+            let message = format!(
+                "the slug {slug} has belonged to another organization, which is called {} now: name that, or write its id",
+                holder.slug
+            );
+            self.refuse(part.slug.at, message);
+            return Ok(None);
+        }
         if before.as_ref().is_some_and(|before| before.deleted_at.is_some()) {
             self.refuse(part.slug.at, format!("the organization {slug} has been deleted"));
             return Ok(None);
@@ -139,8 +151,14 @@ impl<'p> Plan<'p, '_> {
         let mut told = Vec::new();
         for place in put.places {
             let part = place.part;
-            let Some(delegations) = self.acceptance(&place).await? else { continue };
-            let wanted = policy::Wanted { delegations: Some(delegations), ..part.policy.wanted.clone() };
+            let delegations = match &part.policy.delegations {
+                None => None,
+                Some(said) => match self.acceptance(&place, said).await? {
+                    Some(found) => Some(found),
+                    None => continue,
+                },
+            };
+            let wanted = policy::Wanted { delegations, ..part.policy.wanted.clone() };
             let keep = self.keep();
             let mut change = Change::of_operator(self.tx, &keep, &self.tools.keyring);
             let outcome = match wanted.clone().obeys_rules() {
@@ -170,8 +188,12 @@ impl<'p> Plan<'p, '_> {
     }
 
     /// Which delegations the policy accepts; nothing, if one that it names was refused.
-    async fn acceptance(&mut self, place: &Place<'p>) -> Result<Option<DelegationAcceptance>, StoreError> {
-        let homes = match &place.part.policy.delegations {
+    async fn acceptance(
+        &mut self,
+        place: &Place<'p>,
+        said: &AcceptancePart,
+    ) -> Result<Option<DelegationAcceptance>, StoreError> {
+        let homes = match said {
             AcceptancePart::Approved => return Ok(Some(DelegationAcceptance::Approved)),
             AcceptancePart::None => return Ok(Some(DelegationAcceptance::None)),
             AcceptancePart::Only(homes) => homes,

@@ -5,6 +5,7 @@ use serde_json::json;
 use super::Plan;
 use crate::manage::desk::Change;
 use crate::manage::role_rules::{self as room, Wanted};
+use crate::model::role_rule::RoleRule;
 use crate::store::durable::engine::{Lock, StoreError};
 use crate::store::durable::role_rules;
 
@@ -32,8 +33,8 @@ impl Plan<'_, '_> {
             match (before, outcome) {
                 (None, Ok(_)) => self.created("role_rule", name),
                 (Some(before), Ok(after)) if *before != after => {
-                    let shown = |by: &Option<String>| json!({ "approved_by": by });
-                    let fields = self.differs(&shown(&before.approved_by), &shown(&after.approved_by));
+                    let shown = |rule: &RoleRule| json!({ "approved_by": rule.approval.as_ref().map(|approval| &approval.by) });
+                    let fields = self.differs(&shown(before), &shown(&after));
                     self.changed("role_rule", name, fields);
                 }
                 (Some(_), Ok(_)) => {}

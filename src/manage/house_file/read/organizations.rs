@@ -9,7 +9,6 @@ use crate::manage::organizations::Wanted;
 use crate::manage::people::{AskedRoles, kind_of};
 use crate::manage::policy;
 use crate::model::membership::MembershipKind;
-use crate::model::organization::Enforcement;
 use crate::model::role;
 
 /// A hundred years: beyond every meaning.
@@ -39,7 +38,7 @@ pub fn read((slug, mut keys): (Placed<String>, Keys<'_>)) -> OrganizationPart {
     part
 }
 
-/// All that the file can say of one: what it leaves out is as if it had said the default.
+/// All that the file can say of one: what it leaves out is as if it had said the default, but for whether it is active.
 fn wanted(slug: &Placed<String>, keys: &mut Keys<'_>) -> (Wanted, Places) {
     let mut places = keys.places();
     places.put("/slug", slug.at);
@@ -54,7 +53,7 @@ fn wanted(slug: &Placed<String>, keys: &mut Keys<'_>) -> (Wanted, Places) {
         description: Some(keys.text("description").map(|text| text.value)),
         logo_uri: Some(keys.text("logo_uri").map(|text| text.value)),
         functional_roles: Some(functions.map(values::plain)),
-        deactivate: Some(!keys.flag("active", true)),
+        deactivate: keys.optional_flag("active").map(|active| !active),
     };
     (wanted, places)
 }
@@ -75,23 +74,18 @@ fn pins(keys: &mut Keys<'_>, key: &str, read: fn(&str) -> Option<String>) -> Opt
     Some(pins)
 }
 
-/// The first four keys stand at their defaults where they are left out; the others stay as they are.
+/// What is left out stays as it is: an organization runs itself, and a file that says nothing of how its people sign in takes
+/// back nothing of what it has decided.
 fn read_policy(table: Option<Keys<'_>>) -> PolicyPart {
-    let mut wanted = policy::Wanted {
-        enforcement: Some(Enforcement::Off),
-        require_mfa: Some(false),
-        max_age: Some(None),
-        ..policy::Wanted::default()
-    };
-    let delegations = AcceptancePart::default();
+    let mut wanted = policy::Wanted::default();
     let Some(mut keys) = table else {
-        return PolicyPart { wanted, delegations, force: false, places: Places::default() };
+        return PolicyPart { wanted, delegations: None, force: false, places: Places::default() };
     };
     let mut places = keys.places();
-    let enforcement = keys.word("enforcement", &["off", "required"]);
-    wanted.enforcement = Some(enforcement.map_or(Enforcement::Off, |word| word.value));
-    wanted.require_mfa = Some(keys.flag("require_mfa", false));
-    wanted.max_age = Some(keys.number("max_age", LONGEST_AGE));
+    wanted.enforcement = keys.word("enforcement", &["off", "required"]).map(|word| word.value);
+    wanted.require_mfa = keys.optional_flag("require_mfa");
+    // No other number would say that there is no limit.
+    wanted.max_age = keys.number("max_age", LONGEST_AGE).map(|age| Some(age).filter(|age| *age > 0));
     let delegations = acceptance(&mut keys);
     let roles = keys.texts("mfa_required_for").map(|list| list.value);
     places.put_list("/mfa_required_for", roles.as_deref().unwrap_or_default());
@@ -107,11 +101,10 @@ fn read_policy(table: Option<Keys<'_>>) -> PolicyPart {
     PolicyPart { wanted, delegations, force, places }
 }
 
-fn acceptance(keys: &mut Keys<'_>) -> AcceptancePart {
-    match keys.text_or_list("delegations") {
-        None => AcceptancePart::Approved,
-        Some(Err(homes)) => AcceptancePart::Only(homes),
-        Some(Ok(word)) => match word.value.as_str() {
+fn acceptance(keys: &mut Keys<'_>) -> Option<AcceptancePart> {
+    Some(match keys.text_or_list("delegations")? {
+        Err(homes) => AcceptancePart::Only(homes),
+        Ok(word) => match word.value.as_str() {
             "approved" => AcceptancePart::Approved,
             "none" => AcceptancePart::None,
             _ => {
@@ -122,7 +115,7 @@ fn acceptance(keys: &mut Keys<'_>) -> AcceptancePart {
                 AcceptancePart::None
             }
         },
-    }
+    })
 }
 
 fn members(list: Vec<Keys<'_>>) -> Vec<MemberPart> {

@@ -64,7 +64,7 @@ impl Operation for Reactivate {
 
 async fn turned(desk: &Desk, (off, forced): (bool, bool)) -> Result<Answer<OrganizationView>, Refused> {
     let id = desk.organization()?.id;
-    desk.change(async move |change| {
+    desk.change_with_guests(async move |change| {
         let before = change.organization(id).await?;
         change.matches(&view::tag(&before))?;
         let after = lifecycle::wanted(change, before, Some(off), forced).await?;
@@ -118,7 +118,7 @@ impl Operation for Delete {
         let id = desk.organization()?.id;
         let forced = Sure { force: query.force }.insists(&desk)?;
         let grace = Duration::from_secs(desk.visitor.broker().config.manage.deletion_grace);
-        desk.change(async move |change| {
+        desk.change_with_guests(async move |change| {
             let before = change.organization(id).await?;
             change.matches(&view::tag(&before))?;
             if query.confirm.as_deref() != Some(&before.slug) {

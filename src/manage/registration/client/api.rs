@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use super::{Known, Stop, note, own, register};
 use crate::protocol::oauth::error::OAuthError;
 use crate::store::ephemeral::Kind;
+use crate::web::coding;
 use crate::web::front::Front;
 use crate::web::json;
 use crate::web::lost::{self, Told};
@@ -118,6 +119,7 @@ fn read(visitor: &Visitor, body: Body) -> Result<Map<String, Value>, Stop> {
     let members = body.and_then(|bytes| json::members(&visitor.headers, &["application/json"], &bytes));
     members.map_err(|why| {
         let why = match why {
+            json::Unreadable::Encoded => return Stop::Encoded,
             json::Unreadable::TooLarge => "the body is too large",
             json::Unreadable::OtherType => "the body must be application/json",
             json::Unreadable::Twice => "an object of the body has a member twice",
@@ -146,6 +148,7 @@ async fn answered(
 async fn stopped(visitor: &Visitor, client_id: Option<&str>, stop: Stop) -> Response {
     let (status, error) = match stop {
         Stop::Refused(error) => (StatusCode::BAD_REQUEST, error),
+        Stop::Encoded => (coding::STATUS, OAuthError::invalid_client_metadata(coding::WHY)),
         Stop::Token => {
             (StatusCode::UNAUTHORIZED, OAuthError::invalid_token("a token that works here is missing"))
         }
@@ -155,6 +158,9 @@ async fn stopped(visitor: &Visitor, client_id: Option<&str>, stop: Stop) -> Resp
         return visitor.machine_fault(&fault).await;
     }
     let mut response = reply::oauth_error(status, &error);
+    if status == coding::STATUS {
+        coding::advise(&mut response);
+    }
     if status == StatusCode::UNAUTHORIZED {
         let shows_one = visitor.headers.contains_key(header::AUTHORIZATION);
         let challenge = if shows_one { "Bearer error=\"invalid_token\"" } else { "Bearer" };

@@ -32,6 +32,8 @@ pub enum Stop {
     Refused(OAuthError),
     /// Whoever it is, they hold nothing that opens this.
     Token,
+    /// Its metadata came in a coding.
+    Encoded,
     Failed(Fault),
 }
 

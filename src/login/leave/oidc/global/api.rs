@@ -14,6 +14,7 @@ use crate::login::{Stop, note_event, refused};
 use crate::model::connection::OidcConnection;
 use crate::protocol::jose::{Claims, Typ};
 use crate::protocol::oauth::error::OAuthError;
+use crate::web::coding;
 use crate::web::reply;
 use crate::web::visitor::Visitor;
 
@@ -23,6 +24,9 @@ const REVOCATION: Typ = Typ::Exactly("global-token-revocation+jwt");
 /// `POST /oidc/{connection}/global-token-revocation`, with a token that the provider has signed for this address.
 /// 204 means that it is done and on the disk.
 pub async fn revoke(visitor: Visitor, Path(connection): Path<String>, body: Bytes) -> Response {
+    if let Some(refusal) = coding::refusal(&visitor.headers) {
+        return refusal;
+    }
     let mut response = match asked(&visitor, &connection, &body).await {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
         Err(Stop::Failed(fault)) => visitor.machine_fault(&fault).await,
