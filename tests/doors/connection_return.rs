@@ -3,6 +3,8 @@
 
 use behalf::chores;
 use behalf::config::Config;
+use behalf::protocol::saml::encryption::Cipher;
+use behalf::store::durable::connections;
 use serde_json::json;
 
 use crate::house::api::Api;
@@ -360,6 +362,45 @@ async fn h04_a_version_that_has_worked_or_is_a_day_old_stays() {
     fail(&house).await;
     look(&house).await;
     assert_eq!(version(&house, "ca").await, new);
+}
+
+#[tokio::test]
+async fn h04_a_version_that_has_worked_stays_though_it_has_another_number_by_now() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        comes(&house, Says::that("sub-ann", "ann@a.test")).await.code();
+        activates(&house, "ca", json!({"leeway": 90})).await;
+        comes(&house, Says::that("sub-ann", "ann@a.test")).await.code();
+        look(&house).await;
+        let worked = version(&house, "ca").await;
+        let operator = Api::operator(&house).await;
+        let path = format!("/connections/{}", house.connection("ca").await);
+        let switches = async |how: &str| {
+            let done = operator.send(reqwest::Method::POST, &format!("{path}/{how}"), |ask| ask).await;
+            assert_eq!(done.status, 200, "{}", done.body);
+        };
+        let fails = async || {
+            for number in 0..6 {
+                let says = Says::that(&format!("sub-{number}"), "x@elsewhere.test");
+                assert_eq!(comes(&house, says).await.status(), 403);
+            }
+            let before = version(&house, "ca").await;
+            look(&house).await;
+            assert_eq!(version(&house, "ca").await, before, "somebody got in by it");
+        };
+        switches("disable?force=true").await;
+        switches("enable").await;
+        assert!(version(&house, "ca").await > worked);
+        fails().await;
+        // Nor where all of the organization's were switched off with it.
+        let (db, now) = (&house.broker.db, house.clock.now());
+        let organization = house.organization("org-a").await.parse().unwrap();
+        let off = db.write(async move |tx| connections::disable_all(tx, organization, now).await).await;
+        assert_eq!(off.unwrap(), 1);
+        switches("enable").await;
+        fails().await;
+        assert_eq!(house.events_of("organization.connection.rolled_back").await, 0);
+    }
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use behalf::broker::Look;
 use behalf::foundation::clock::Moment;
 use behalf::manage::house_file::{Mode, Reading, apply_reading};
 use behalf::model::connection::Unusable;
+use behalf::store::durable::connection_runs;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
@@ -231,6 +232,27 @@ async fn m15_h18_a_known_key_counts_in_whatever_certificate_it_is_listed_though_
     let renewed = IDP.renewed(NOW.plus(DAY * 700));
     assert!(matches!(look(&house, &publisher, listing(&[&renewed], None)).await, Look::Changed));
     assert_eq!(certificates(&house).await, [renewed.certificate.base64()]);
+}
+
+#[tokio::test]
+async fn h04_a_connection_that_works_is_known_to_work_where_its_provider_has_moved_to() {
+    for engine in ENGINES {
+        let house = House::open_to_here(engine).await;
+        let until = |days| Some(NOW.plus(DAY * days));
+        let publisher = Publisher::of(listing(&[&IDP], until(10))).await;
+        house.apply(&publisher.file("")).await;
+        let (made, now) = (house.connection("p").await, house.broker.now());
+        let (id, number) = (made.id, made.version);
+        let worked =
+            house.broker.db.write(async move |tx| connection_runs::worked(tx, id, number, now).await).await;
+        assert!(worked.unwrap());
+        let moved = listing(&[&IDP], until(20)).replace(SSO, "https://new.partner.test/sso");
+        assert!(matches!(look(&house, &publisher, signed(&moved, &IDP)).await, Look::Changed));
+        let moved = house.connection("p").await;
+        assert!(moved.version > number, "whoever is on their way begins anew");
+        let run = connection_runs::of(&mut &house.broker.db, id, moved.version).await.unwrap();
+        assert_eq!(run.worked_at, Some(now));
+    }
 }
 
 /// Somebody has it read anew.

@@ -211,7 +211,7 @@ impl Keep {
         let mut after = before.clone();
         after.settings.upstream = Upstream::Saml(Box::new(settings));
         if has_moved(old, &new) {
-            after.version = connection_versions::next(tx, before).await?;
+            after.version = connection_versions::renumber(tx, before).await?;
         }
         after.updated_at = self.now;
         connections::update(tx, &after).await?;
