@@ -12,6 +12,7 @@ use crate::house::application::{Application, Arrival, Person};
 use crate::house::broker::{Engine, House, Plan};
 use crate::house::lying_idp::Says;
 use crate::house::lying_saml_idp::{LyingSamlIdp, Says as SamlSays, Signer, posts};
+use crate::house::surgery::element;
 
 const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
 
@@ -129,6 +130,35 @@ async fn c05_h04_a_key_that_was_taken_away_does_not_come_back_by_the_word_of_who
         assert_eq!(back.status, 200, "{}", back.body);
         comes_by_saml(&house, "bob@b.test").await.code();
     }
+}
+
+/// For two recipients.
+fn twice(xml: String) -> String {
+    let key = element(&xml, "EncryptedKey").to_owned();
+    xml.replacen(&key, &format!("{key}{key}"), 1)
+}
+
+#[tokio::test]
+async fn m10_h04_what_is_larger_than_any_answer_or_for_many_recipients_is_not_read_twice() {
+    let house = Plan::saml().build().await;
+    people_come(&house).await;
+    let newer = LyingSamlIdp::new("cb", house.clock.clone());
+    activates(&house, "cb", json!({"metadata_xml": newer.metadata()})).await;
+    let befalls = async |email: &str, says: SamlSays, change: fn(String) -> String| {
+        let ask = Application::rp1(&house).asks().with("login_hint", email);
+        let mut person = Person::new(email);
+        let asked = person.leaves_for(&house, "cb", &ask).await;
+        let xml = change(house.saml("cb").answers(&asked, &says));
+        assert_eq!(posts(&mut person.browser, &asked, xml).await.status, 403);
+        runs(&house, "cb").await
+    };
+    let hidden = |email| SamlSays::that(email).encrypting(Cipher::Aes256Gcm);
+    assert_eq!(befalls("bob@b.test", hidden("bob@b.test"), |xml| xml).await, 1);
+    assert_eq!(befalls("bea@b.test", hidden("bea@b.test"), twice).await, 1);
+    let padded =
+        |xml: String| xml.replacen("</saml:Issuer>", &format!("</saml:Issuer>{}", " ".repeat(66_000)), 1);
+    assert_eq!(befalls("bea@b.test", SamlSays::that("bea@b.test"), padded).await, 1);
+    assert_eq!(befalls("bea@b.test", SamlSays::that("bea@b.test"), |xml| xml).await, 2);
 }
 
 #[tokio::test]
