@@ -27,7 +27,6 @@ pub struct SamlSettings {
     pub metadata: Option<Metadata>,
     /// Keys that were taken away and addresses that were left, wherever they had been read: none comes back by itself,
     /// whatever describes the provider now.
-    #[serde(default)]
     pub withdrawn: Vec<Withdrawn>,
     pub request: RequestSettings,
     pub wants: Wants,
@@ -127,22 +126,17 @@ pub struct Metadata {
     /// The document's own `validUntil`. What was read at an address does not count beyond it.
     pub valid_until: Option<Moment>,
     /// Since when that end is known, where documents since then have said the same; absent: since it was read.
-    #[serde(default)]
     pub dated_at: Option<Moment>,
     /// The `validUntil` of the newest document whose signature counted, however far: one that ends before it is older.
     pub signed_until: Option<Moment>,
     /// Keys that the document lists and that are not used, each with the reason.
-    #[serde(default)]
     pub dropped: Vec<String>,
     /// What names are encrypted to that the provider encrypts itself: X.509 in DER, as base64. As with its other keys, no
     /// document brings another one that nobody signed.
-    #[serde(default)]
     pub encryption: Option<String>,
     /// Keys that are believed, and that a signed document does not list any more.
-    #[serde(default)]
     pub missed: Option<Missed>,
     /// Where people are to be sent, as a signed document says that may be an old one.
-    #[serde(default)]
     pub moving: Option<Moving>,
 }
 
@@ -392,12 +386,10 @@ pub struct AttributeMapping {
     pub given_name: Vec<String>,
     pub family_name: Vec<String>,
     pub groups: Vec<String>,
-    #[serde(default)]
     pub locale: Vec<String>,
     /// Further claims of one value.
     pub claims: BTreeMap<String, Vec<String>>,
     /// Further claims that are lists, of however many values.
-    #[serde(default)]
     pub claim_lists: BTreeMap<String, Vec<String>>,
 }
 
