@@ -64,8 +64,6 @@ words! {
         MetadataEnding = "metadata_ending",
         /// What the provider says of itself is different, and nobody who is trusted has signed it.
         MetadataOffered = "metadata_offered",
-        /// A key is believed that the provider does not list any more.
-        MetadataUnlisted = "metadata_unlisted",
         /// Somebody has said by what name of a provider they are known: the connection is what it is about.
         PersonRelinked = "person_relinked",
         /// Who made them belongs to the organization no more: their names are what it is about.

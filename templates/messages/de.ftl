@@ -432,11 +432,6 @@ mail-metadata_offered-title = Sehen Sie die Metadaten von { $thing } an
 mail-metadata_offered-text = Die Metadaten an der Adresse dieser Verbindung sind jetzt andere: Sie nennen andere Zertifikate oder Adressen. Niemand, dessen Wort gilt, hat das unterschrieben; geändert haben kann es jeder, der an diese Adresse schreiben kann. Nichts davon gilt, bis es jemand angesehen hat, und Anmeldungen bei { $organization } gehen weiter wie bisher.
 mail-metadata_offered-next = Fragen Sie den Betreiber des Identitätsanbieters auf einem Weg, den Sie kennen, ob die neuen Zertifikate seine sind. Wenn ja, lassen Sie die Verbindung ihre Metadaten neu lesen; sonst scheitern Anmeldungen, sobald der Identitätsanbieter sie verwendet.
 
-mail-metadata_unlisted-subject = Ein Identitätsanbieter von { $organization } nennt einen seiner Schlüssel nicht mehr
-mail-metadata_unlisted-title = Ein Schlüssel von { $thing } gilt bald nicht mehr
-mail-metadata_unlisted-text = Die Metadaten dieser Verbindung nennen einen Schlüssel nicht mehr, dem bei Anmeldungen bei { $organization } noch geglaubt wird. Was gelesen wurde, kann eine ältere Fassung sein; deshalb bleibt der Schlüssel einen Tag und fällt dann von selbst weg, wenn er nicht wieder genannt wird.
-mail-metadata_unlisted-next = Hat der Identitätsanbieter nur seinen Schlüssel gewechselt, ist nichts zu tun. Hat er ihn aufgegeben, weil er gestohlen sein könnte, lassen Sie die Verbindung ihre Metadaten neu lesen: Dann fällt der Schlüssel sofort weg.
-
 mail-person_relinked-subject = Ihre Anmeldung bei { $organization } hat sich geändert
 mail-person_relinked-title = { $thing } kennt Sie jetzt anders
 mail-person_relinked-text = Wer { $organization } verwaltet, hat festgelegt, unter welchem Konto beim Identitätsanbieter Sie hier bekannt sind. Wer sich mit diesem Konto anmeldet, gilt von nun an als Sie.

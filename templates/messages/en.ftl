@@ -432,11 +432,6 @@ mail-metadata_offered-title = Look at the metadata of { $thing }
 mail-metadata_offered-text = The metadata at the address of this connection is different now: it has other certificates or addresses. Nobody whose word is trusted has signed that, so whoever can write to the address may have changed it. Nothing of it counts until somebody has looked, and people go on signing in to { $organization } as before.
 mail-metadata_offered-next = Ask whoever runs the identity provider, by a way that you know, whether the new certificates are theirs. If they are, have the connection read its metadata again; otherwise sign-ins fail once the identity provider uses them.
 
-mail-metadata_unlisted-subject = An identity provider of { $organization } no longer lists one of its keys
-mail-metadata_unlisted-title = A key of { $thing } is about to go
-mail-metadata_unlisted-text = The metadata of this connection no longer lists a key that sign-ins to { $organization } are still accepted by. What was read may be an older copy, so the key stays for a day, and goes by itself unless it is listed again.
-mail-metadata_unlisted-next = If the identity provider has just replaced its key, there is nothing to do. If it has given the key up because it may be stolen, have the connection read its metadata again: then the key goes at once.
-
 mail-person_relinked-subject = How you sign in to { $organization } has changed
 mail-person_relinked-title = How you are known to { $thing } has changed
 mail-person_relinked-text = Somebody who administers { $organization } has said under which account at its identity provider you are known here. Whoever signs in with that account is you from now on.

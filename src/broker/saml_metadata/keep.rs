@@ -14,9 +14,7 @@ use crate::foundation::random::Random;
 use crate::foundation::secret::Digest;
 use crate::model::audit_event::{Actor, AuditEvent, Outcome};
 use crate::model::connection::metadata::Described;
-use crate::model::connection::{
-    Connection, IdentityProvider, Metadata, SamlConnection, SamlSettings, Upstream,
-};
+use crate::model::connection::{Connection, IdentityProvider, Metadata, SamlSettings, Upstream};
 use crate::model::mail::Kind;
 use crate::store::durable::engine::{Lock, StoreError, Tx};
 use crate::store::durable::metadata_reads::{self, MetadataRead};
@@ -51,47 +49,19 @@ impl Keep {
         Ok(came)
     }
 
-    /// Tells owners, once, of what they can do something about before it happens by itself.
+    /// Tells owners, once, of an end that is near and that the document puts off no more.
     async fn warn(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
         let found = connections::by_id(tx, self.project, self.connection).await?;
         let Some(connection) = found.filter(Connection::is_active) else { return Ok(()) };
-        let Some(SamlConnection { saml, .. }) = connection.saml() else { return Ok(()) };
-        self.warn_of_end(tx, &connection, saml).await?;
-        self.warn_of_unlisted(tx, &connection, saml).await
-    }
-
-    /// Of an end that is near and that the document puts off no more.
-    async fn warn_of_end(
-        &self,
-        tx: &mut Tx<'_>,
-        connection: &Connection,
-        saml: &SamlSettings,
-    ) -> Result<(), StoreError> {
-        let Some(until) = saml.running_out(self.now) else { return Ok(()) };
-        if !metadata_reads::tell_until(tx, connection.id, until).await? {
+        let Some(until) = connection.saml().and_then(|saml| saml.saml.running_out(self.now)) else {
+            return Ok(());
+        };
+        if !metadata_reads::tell(tx, connection.id, until).await? {
             return Ok(());
         }
-        let event = self.event(connection, "organization.connection.metadata_ending", Outcome::Refused);
+        let event = self.event(&connection, "organization.connection.metadata_ending", Outcome::Refused);
         self.record(tx, event.with("valid_until", until.rfc3339())).await?;
-        self.tell_owners(tx, connection, Kind::MetadataEnding).await
-    }
-
-    /// Of keys that the provider has given up, it seems, and that are believed for a while yet: if one is stolen, somebody
-    /// can have it taken away at once.
-    async fn warn_of_unlisted(
-        &self,
-        tx: &mut Tx<'_>,
-        connection: &Connection,
-        saml: &SamlSettings,
-    ) -> Result<(), StoreError> {
-        let unlisted: Vec<_> = saml.unlisted().into_iter().map(|(fingerprint, _)| fingerprint).collect();
-        let digest = Digest::of(unlisted.join(" ").as_bytes()).text();
-        if unlisted.is_empty() || !metadata_reads::tell_unlisted(tx, connection.id, &digest).await? {
-            return Ok(());
-        }
-        let event = self.event(connection, "organization.connection.metadata_unlisted", Outcome::Refused);
-        self.record(tx, event.with("certificates", unlisted)).await?;
-        self.tell_owners(tx, connection, Kind::MetadataUnlisted).await
+        self.tell_owners(tx, &connection, Kind::MetadataEnding).await
     }
 
     async fn tell_owners(

@@ -77,25 +77,10 @@ pub async fn put(tx: &mut Tx<'_>, turn: &MetadataRead) -> Result<(), StoreError>
 }
 
 /// That owners are told when the document ends; true: of this end they had not been.
-pub async fn tell_until(
-    tx: &mut Tx<'_>,
-    connection: ConnectionId,
-    until: Moment,
-) -> Result<bool, StoreError> {
+pub async fn tell(tx: &mut Tx<'_>, connection: ConnectionId, until: Moment) -> Result<bool, StoreError> {
     let sql = "UPDATE metadata_reads SET told_until = $2
                WHERE connection_id = $1 AND COALESCE(told_until, 0) <> $2";
     Ok(tx.execute(sql, params![connection, until]).await? > 0)
-}
-
-/// That owners are told what the document does not list any more, by its digest; true: of this they had not been.
-pub async fn tell_unlisted(
-    tx: &mut Tx<'_>,
-    connection: ConnectionId,
-    unlisted: &str,
-) -> Result<bool, StoreError> {
-    let sql = "UPDATE metadata_reads SET told_unlisted = $2
-               WHERE connection_id = $1 AND COALESCE(told_unlisted, '') <> $2";
-    Ok(tx.execute(sql, params![connection, unlisted]).await? > 0)
 }
 
 /// The connection is read at no address any more.

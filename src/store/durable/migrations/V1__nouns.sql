@@ -826,9 +826,7 @@ CREATE TABLE metadata_reads (
     -- By its digest, what was last told to wait for an operator.
     offered       TEXT,
     -- The end of the document that owners were last told of.
-    told_until    BIGINT,
-    -- By its digest, what they were last told that the document does not list any more.
-    told_unlisted TEXT
+    told_until    BIGINT
 );
 CREATE INDEX metadata_reads_due ON metadata_reads (next_read_at);
 
