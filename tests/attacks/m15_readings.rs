@@ -280,6 +280,9 @@ async fn m15_what_waits_for_somebody_is_told_and_what_counts_is_mailed() {
         assert_eq!(scene.live().await, [print(old), print(next)]);
         let told = warnings().await;
         assert!(told.contains("it takes keys away") && told.contains("read anew"), "{told}");
+        let owner = format!("/organizations/{}/health", scene.house.organization("org-b").await);
+        let health = scene.operator.get(&owner).await;
+        assert!(health.body.contains("it takes keys away"), "{}", health.body);
         assert_eq!(mails("metadata_offered").await, 0);
         scene.publishes(copy.clone()).await;
         assert_eq!(mails("metadata_offered").await, 1);

@@ -152,7 +152,10 @@ pub fn renewal(text: &str, listed: &IdentityProvider, now: Moment) -> Option<Str
     }
     let name = key_name(text);
     let same = listed.certificates.iter().filter(|one| key_name(one) == name);
+    // Nor does anybody make a key younger than it can be: younger ones would wait.
+    let has_begun = |text: &str| Certificate::from_base64(text).is_ok_and(|read| read.not_before() <= now);
     let later = same.filter(|one| until(one).is_some_and(|until| until > now.plus(SOON)));
+    let later = later.filter(|one| has_begun(one));
     later.max_by_key(|one| until(one)).cloned()
 }
 
