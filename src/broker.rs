@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-pub use saml_metadata::{Look, MetadataReadError, SamlMetadata, Verdict, Why};
+pub use saml_metadata::{Look, MetadataReadError, SamlMetadata, Verdict};
 pub use tally::Tally;
 pub use turns::{Turn, Turns};
 

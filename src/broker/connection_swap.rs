@@ -257,7 +257,6 @@ async fn schedule(
         read_at: read.read_at,
         failures: 0,
         failure: None,
-        offered: None,
     };
     metadata_reads::put(tx, &turn).await
 }

@@ -1,29 +1,30 @@
 //! The metadata of SAML identity providers at an address: read within limits, and read again without being turned against
 //! us (threats M15, H17, H18). What is believed of it over time, with nobody there to ask:
 //!
-//! 1. **Whose word counts.** Whoever comes to hold the address can say there what they like. Keys are added or taken
-//!    away, and addresses moved, only by a document that the pinned signer signed or, where none is pinned, a key that
-//!    the connection trusts already. Any other document adds and removes nothing: it is an offer, which is told once and
-//!    waits for somebody. Until then what was known stays trusted.
-//! 2. **What such a document does** depends on whether it may be an old one. It is not if it ends later than all that
-//!    counted before or that somebody answers for; then it counts as a whole. Any other may be: a key that it does not list
-//!    is missed for a day, and told of, before it goes; where it moves, people are sent after a day; and a key that it adds
-//!    counts only if the document cannot be from before the connection was set up. One that ends sooner, or does not say
-//!    when, while the newest still counts, moves nothing at all. The tests of [`judge`] have all of it in one table.
-//! 3. **What never comes back unasked**: a key that was withdrawn, by a document or by whoever said anew who the
-//!    provider is, wherever they had read it: that is remembered with the connection. A document that lists one is an offer,
-//!    unless it is the pinned signer's and ends later than all before; and so is one that moves to an address that was left,
-//!    unless it ends later. By asking it may come back: the provider is read or
-//!    typed anew, or a version from before somebody said so is taken back; and what a *document* has withdrawn not even by
-//!    that one.
-//! 4. **A certificate is the case of a key** (SAML Metadata Interoperability, section 2.3): one that is renewed for a key
+//! 1. **Whose word counts.** Whoever comes to hold the address can say there what they like. A document counts if the pinned
+//!    signer signed it or, where none is pinned, a key that the connection trusts already. Any other adds and removes nothing.
+//! 2. **An old copy is signed as well as a new one**, so what counts is in order. Keys are, by when their certificates begin:
+//!    a document that lists the youngest that are known, or a younger one, is no older than they are. Of such a one, keys that
+//!    are younger than all that are known count, and those that it does not list are withdrawn: a rollover needs nobody.
+//!    Addresses, and the key that names are encrypted to, have no order but the document's end: they count if it also ends
+//!    later than all whose addresses counted before, and all that somebody had read.
+//! 3. **What does not count waits for somebody**, each thing for itself: it is an offer, told to the owners, in the view and by
+//!    `check`, until somebody has the provider read or typed anew. Until then what was known stays trusted, and people are sent
+//!    where they were.
+//! 4. **What never comes back unasked** is a key that was withdrawn, by a document or by whoever said anew who the provider
+//!    is, wherever they had read it. That, and the latest end, is remembered with the connection (`Past`). By asking it may
+//!    come back: the provider is read or typed anew, or a version from before somebody said so is taken back; and what a
+//!    *document* has withdrawn not even by that one.
+//! 5. **A certificate is the case of a key** (SAML Metadata Interoperability, section 2.3): one that is renewed for a key
 //!    that is known is nothing new. Its own end takes nothing away: the key counts for as long as it is listed. It is told
 //!    of, and until then nobody changes it by the address alone. A certificate of a new key that has expired is not taken.
-//! 5. **`validUntil`** is a promise to say more by then. Each document that lists what is known prolongs it, also an offer,
-//!    and none ends it sooner; one that nobody signed goes no further than those that were signed. None promises more than
+//! 6. **`validUntil`** is a promise to say more by then. Each document that is no older prolongs it, only one that ends
+//!    later than all may end it sooner, and one that nobody signed prolongs what nobody signed. None promises more than
 //!    [`FURTHEST`]. When it is over nobody gets in, and owners are told before.
-//! 6. **Copies of a reading** in drafts and former versions are nobody's word: see `Version::in_place_of`. Repeating the
+//! 7. **Copies of a reading** in drafts and former versions are nobody's word: see `Version::in_place_of`. Repeating the
 //!    address is no word either; who wants what stands there now believed asks for that, and sees the difference.
+//!
+//! The tests of [`judge`] have 1 to 4 in one table.
 
 mod judge;
 mod keep;
@@ -36,7 +37,7 @@ use std::time::Duration;
 use tokio::sync::{Mutex, Semaphore};
 use url::Url;
 
-pub use judge::{Verdict, Why};
+pub use judge::{Offer, Verdict};
 
 use self::judge::judge;
 use self::keep::Keep;
@@ -97,8 +98,6 @@ pub enum MetadataReadError {
     Described(#[from] DescriptionError),
     #[error("it is the metadata of another entity: {0}")]
     OtherEntity(String),
-    #[error("it ends before one that was taken, which is valid until {}, and may be older", .0.rfc3339())]
-    Older(Moment),
 }
 
 impl MetadataReadError {
@@ -118,8 +117,8 @@ pub enum Look {
     Same,
     /// The connection is another one now: read it again.
     Changed,
-    /// There is something else, and it takes an operator: what was known stays.
-    Offered(Why),
+    /// There is something else, which waits for somebody: what was known stays.
+    Offered(Offer),
     /// Somebody has looked within the last minute.
     Cooling,
     /// It has no address.

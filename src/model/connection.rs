@@ -23,10 +23,10 @@ use crate::foundation::shared::Shared;
 pub use oidc::{Endpoints, OidcSettings, Preset};
 pub use saml::{
     AttributeMapping, Comparison, IdentityProvider, IdpInitiated, LoginHint, Metadata, MetadataSource,
-    Missed, Moving, NameIdFormat, OwnCertificates, RENEW, RequestBinding, RequestSettings,
+    NameIdFormat, OFFERED, OwnCertificates, Past, RENEW, RequestBinding, RequestSettings,
     RequestedAuthnContext, SOON, SamlPreset, SamlSettings, SamlSignature, ServiceEndpoint, ServiceEndpoints,
-    SpAddresses, Subject, UNLISTED, Unusable, UsableIdp, WantedSignature, Wants, Withdrawn, Worry,
-    fingerprint, key_name, keys_of,
+    SpAddresses, Subject, Unusable, UsableIdp, WantedSignature, Wants, Withdrawn, Worry, fingerprint,
+    key_name, keys_of,
 };
 pub use trust::Return;
 pub use undone::Undone;

@@ -62,7 +62,9 @@ words! {
         ConnectionFailing = "connection_failing",
         /// What the provider says of itself runs out, and nobody gets in then.
         MetadataEnding = "metadata_ending",
-        /// What the provider says of itself is different, and nobody who is trusted has signed it.
+        /// Other keys of the provider are believed, or people are sent to another address of it: it said so itself.
+        MetadataChanged = "metadata_changed",
+        /// What the provider says of itself is different, and waits for somebody.
         MetadataOffered = "metadata_offered",
         /// Somebody has said by what name of a provider they are known: the connection is what it is about.
         PersonRelinked = "person_relinked",

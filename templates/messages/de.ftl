@@ -430,10 +430,15 @@ mail-metadata_ending-title = Die Metadaten von { $thing } laufen bald ab
 mail-metadata_ending-text = Der Identitätsanbieter dieser Verbindung sagt, wie lange seinen Metadaten zu trauen ist. Diese Zeit ist fast vorbei, und neuere sind nicht veröffentlicht. Danach kann sich über sie niemand mehr bei { $organization } anmelden.
 mail-metadata_ending-next = Bitten Sie den Betreiber des Identitätsanbieters, die Metadaten an ihrer Adresse zu erneuern, oder geben Sie sie der Verbindung als Dokument.
 
+mail-metadata_changed-subject = Ein Identitätsanbieter von { $organization } hat andere Schlüssel oder Adressen
+mail-metadata_changed-title = { $thing } hat sich von selbst geändert
+mail-metadata_changed-text = Der Identitätsanbieter dieser Verbindung nennt jetzt andere Zertifikate oder Adressen. Er hat das mit einem Schlüssel unterschrieben, dem schon vertraut wurde; deshalb gilt es von nun an für Anmeldungen bei { $organization }.
+mail-metadata_changed-next = Weiß der Betreiber des Identitätsanbieters nichts davon, schalten Sie die Verbindung ab und sehen Sie an, wem sie jetzt glaubt.
+
 mail-metadata_offered-subject = Ein Identitätsanbieter von { $organization } sagt Neues von sich
 mail-metadata_offered-title = Sehen Sie die Metadaten von { $thing } an
-mail-metadata_offered-text = Die Metadaten an der Adresse dieser Verbindung sind jetzt andere: Sie nennen andere Zertifikate oder Adressen. Niemand, dessen Wort gilt, hat das unterschrieben; geändert haben kann es jeder, der an diese Adresse schreiben kann. Nichts davon gilt, bis es jemand angesehen hat, und Anmeldungen bei { $organization } gehen weiter wie bisher.
-mail-metadata_offered-next = Fragen Sie den Betreiber des Identitätsanbieters auf einem Weg, den Sie kennen, ob die neuen Zertifikate seine sind. Wenn ja, lassen Sie die Verbindung ihre Metadaten neu lesen; sonst scheitern Anmeldungen, sobald der Identitätsanbieter sie verwendet.
+mail-metadata_offered-text = Die Metadaten an der Adresse dieser Verbindung sind jetzt andere: andere Zertifikate, Schlüssel oder Adressen. Entweder hat das kein Schlüssel unterschrieben, dem vertraut wird, und geändert haben kann es jeder, der an diese Adresse schreiben kann; oder es ist vielleicht eine ältere Fassung. Was zweifelhaft ist, gilt nicht, bis es jemand angesehen hat; Anmeldungen bei { $organization } gehen weiter wie bisher.
+mail-metadata_offered-next = Die Verbindung zeigt, was zweifelhaft ist. Fragen Sie den Betreiber des Identitätsanbieters auf einem Weg, den Sie kennen, ob es von ihm stammt. Wenn ja, lassen Sie die Verbindung ihre Metadaten neu lesen; sonst scheitern Anmeldungen vielleicht, sobald der Identitätsanbieter das Neue verwendet.
 
 mail-person_relinked-subject = Ihre Anmeldung bei { $organization } hat sich geändert
 mail-person_relinked-title = { $thing } kennt Sie jetzt anders

@@ -430,10 +430,15 @@ mail-metadata_ending-title = The metadata of { $thing } is about to run out
 mail-metadata_ending-text = The identity provider of this connection says of itself how long its metadata may be believed. That time is nearly over, and nothing newer has been published. Afterwards nobody can sign in to { $organization } by it.
 mail-metadata_ending-next = Ask whoever runs the identity provider to renew the metadata at its address, or give it to the connection as a document.
 
+mail-metadata_changed-subject = An identity provider of { $organization } has changed its keys or addresses
+mail-metadata_changed-title = { $thing } has changed by itself
+mail-metadata_changed-text = The identity provider of this connection says of itself that its certificates or addresses are others now. It has signed that with a key that was trusted already, so it counts for sign-ins to { $organization } from now on.
+mail-metadata_changed-next = If whoever runs the identity provider knows nothing of it, switch the connection off and look at what it believes now.
+
 mail-metadata_offered-subject = An identity provider of { $organization } says something new of itself
 mail-metadata_offered-title = Look at the metadata of { $thing }
-mail-metadata_offered-text = The metadata at the address of this connection is different now: it has other certificates or addresses. Nobody whose word is trusted has signed that, so whoever can write to the address may have changed it. Nothing of it counts until somebody has looked, and people go on signing in to { $organization } as before.
-mail-metadata_offered-next = Ask whoever runs the identity provider, by a way that you know, whether the new certificates are theirs. If they are, have the connection read its metadata again; otherwise sign-ins fail once the identity provider uses them.
+mail-metadata_offered-text = The metadata at the address of this connection is different now: other certificates, keys or addresses. It is either not signed by a key that is trusted, so that whoever can write to the address may have changed it, or it may be an older copy. What is in doubt does not count until somebody has looked; people go on signing in to { $organization } as before.
+mail-metadata_offered-next = The connection shows what is in doubt. Ask whoever runs the identity provider, by a way that you know, whether it is theirs. If it is, have the connection read its metadata again; otherwise sign-ins may fail once the identity provider uses what is new.
 
 mail-person_relinked-subject = How you sign in to { $organization } has changed
 mail-person_relinked-title = How you are known to { $thing } has changed

@@ -41,7 +41,7 @@ impl Scene {
         let house = plan.build().await;
         let operator = Api::operator(&house).await;
         let path = format!("/connections/{}", house.connection("cb").await);
-        let next = Signer::new("next", house.clock.now());
+        let next = Signer::new("next", house.clock.now().plus(Duration::from_secs(1)));
         Self { house, publisher, operator, path, next }
     }
 
@@ -84,9 +84,7 @@ impl Scene {
     async fn rolls_over(&self) {
         let (old, next) = (self.old(), &self.next);
         self.publishes_by(old, &[&old.certificate, &next.certificate]).await;
-        for _ in 0..2 {
-            self.publishes_by(next, &[&next.certificate]).await;
-        }
+        self.publishes_by(next, &[&next.certificate]).await;
         assert_eq!(self.live().await, [print(next)]);
     }
 
@@ -170,11 +168,9 @@ async fn m15_what_somebody_has_had_read_anew_is_taken_back_but_for_what_the_prov
 
         // Here the provider itself withdraws it, and so it is no way back any more.
         fine(scene.acts("rollback", json!({"version": 2})).await);
-        let third = Signer::new("third", scene.house.clock.now());
+        let third = Signer::new("third", scene.house.clock.now().plus(DAY));
         scene.publishes_by(&scene.next, &[&scene.next.certificate, &third.certificate]).await;
-        for _ in 0..2 {
-            scene.publishes_by(&third, &[&third.certificate]).await;
-        }
+        scene.publishes_by(&third, &[&third.certificate]).await;
         assert_eq!(scene.live().await, [print(&third)]);
         scene.house.turn_clock(1);
         scene.publisher.says(scene.listing(&[&scene.old().certificate]));
@@ -266,15 +262,63 @@ async fn c09_a_certificate_that_was_renewed_for_a_key_is_told_as_the_case_of_tha
 }
 
 #[tokio::test]
-async fn m15_h18_a_key_that_is_believed_and_no_more_listed_is_told_of() {
-    let scene = Scene::opens(Engine::Sqlite, None).await;
-    let (old, next) = (scene.old(), &scene.next);
-    scene.publishes_by(old, &[&old.certificate, &next.certificate]).await;
-    scene.publishes_by(next, &[&next.certificate]).await;
-    let warnings = scene.operator.get(&scene.path).await.json()["idp"]["warnings"].to_string();
-    assert!(warnings.contains(&print(old)) && warnings.contains("has not listed it since"), "{warnings}");
-    scene.publishes_by(next, &[&next.certificate]).await;
-    assert_eq!(scene.operator.get(&scene.path).await.json()["idp"]["warnings"], json!([]));
+async fn m15_what_waits_for_somebody_is_told_and_what_counts_is_mailed() {
+    for engine in ENGINES {
+        let scene = Scene::opens(engine, None).await;
+        let (old, next) = (scene.old(), &scene.next);
+        let warnings = async || scene.operator.get(&scene.path).await.json()["idp"]["warnings"].to_string();
+        let mails = async |kind: &str| scene.house.count(&format!("mails WHERE kind = '{kind}'")).await;
+        scene.publishes_by(old, &[&old.certificate, &next.certificate]).await;
+        assert_eq!(scene.live().await, [print(old), print(next)]);
+        assert_eq!((mails("metadata_changed").await, mails("metadata_offered").await), (1, 0));
+        // Who comes makes us look, and writes to nobody; that takes no mail away.
+        let copy = scene.listing(&[&old.certificate]);
+        scene.publisher.says(copy.clone());
+        scene.house.turn_clock(61);
+        let third = Signer::new("third", scene.house.clock.now());
+        assert_eq!(scene.comes_by(&third).await.status(), 403);
+        assert_eq!(scene.live().await, [print(old), print(next)]);
+        let told = warnings().await;
+        assert!(told.contains("it takes keys away") && told.contains("read anew"), "{told}");
+        let owner = format!("/organizations/{}/health", scene.house.organization("org-b").await);
+        let health = scene.operator.get(&owner).await;
+        assert!(health.body.contains("it takes keys away"), "{}", health.body);
+        assert_eq!(mails("metadata_offered").await, 0);
+        scene.publishes(copy.clone()).await;
+        assert_eq!(mails("metadata_offered").await, 1);
+        // What goes and comes again is told again, and once a week.
+        let both = scene.listing(&[&old.certificate, &next.certificate]);
+        for (document, expected) in [(&copy, 1), (&both, 1), (&copy, 1), (&both, 1), (&copy, 1), (&both, 1)] {
+            scene.publishes(document.clone()).await;
+            assert_eq!(mails("metadata_offered").await, expected);
+            assert_eq!(warnings().await.contains("it takes keys away"), document == &copy);
+        }
+        scene.house.turn_clock(DAY.as_secs());
+        scene.publishes(copy).await;
+        assert_eq!(mails("metadata_offered").await, 2);
+        scene.publishes_by(next, &[&next.certificate]).await;
+        assert_eq!((warnings().await.as_str(), mails("metadata_changed").await), ("[]", 2));
+        scene.the_new_key_alone_counts().await;
+    }
+}
+
+#[tokio::test]
+async fn m15_what_somebody_has_taken_back_does_not_come_again_by_itself() {
+    for engine in ENGINES {
+        let scene = Scene::opens(engine, None).await;
+        let (old, next) = (scene.old(), &scene.next);
+        scene.house.turn_clock(1);
+        scene.publisher.says(scene.listing(&[&old.certificate, &next.certificate]));
+        fine(scene.operator.patch(&scene.path, json!({"read_metadata": true})).await);
+        fine(scene.acts("activate", json!({"force": true})).await);
+        fine(scene.acts("rollback", json!({})).await);
+        for _ in 0..2 {
+            scene.publishes_by(old, &[&old.certificate, &next.certificate]).await;
+            assert_eq!(scene.live().await, [print(old)]);
+        }
+        let warnings = scene.operator.get(&scene.path).await.json()["idp"]["warnings"].to_string();
+        assert!(warnings.contains("had been withdrawn"), "{warnings}");
+    }
 }
 
 #[tokio::test]

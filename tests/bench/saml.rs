@@ -140,7 +140,7 @@ impl SamlProvider {
                 certificates: self.certificates().map(Certificate::base64).collect(),
             },
             metadata: None,
-            withdrawn: Vec::new(),
+            past: Default::default(),
             request: RequestSettings {
                 binding: RequestBinding::Redirect,
                 force_authn: false,

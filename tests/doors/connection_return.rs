@@ -3,6 +3,8 @@
 
 use behalf::chores;
 use behalf::config::Config;
+use behalf::protocol::saml::encryption::Cipher;
+use behalf::store::durable::connections;
 use serde_json::json;
 
 use crate::house::api::Api;
@@ -10,6 +12,7 @@ use crate::house::application::{Application, Arrival, Person};
 use crate::house::broker::{Engine, House, Plan};
 use crate::house::lying_idp::Says;
 use crate::house::lying_saml_idp::{LyingSamlIdp, Says as SamlSays, Signer, posts};
+use crate::house::surgery::element;
 
 const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
 
@@ -127,6 +130,35 @@ async fn c05_h04_a_key_that_was_taken_away_does_not_come_back_by_the_word_of_who
         assert_eq!(back.status, 200, "{}", back.body);
         comes_by_saml(&house, "bob@b.test").await.code();
     }
+}
+
+/// For two recipients.
+fn twice(xml: String) -> String {
+    let key = element(&xml, "EncryptedKey").to_owned();
+    xml.replacen(&key, &format!("{key}{key}"), 1)
+}
+
+#[tokio::test]
+async fn m10_h04_what_is_larger_than_any_answer_or_for_many_recipients_is_not_read_twice() {
+    let house = Plan::saml().build().await;
+    people_come(&house).await;
+    let newer = LyingSamlIdp::new("cb", house.clock.clone());
+    activates(&house, "cb", json!({"metadata_xml": newer.metadata()})).await;
+    let befalls = async |email: &str, says: SamlSays, change: fn(String) -> String| {
+        let ask = Application::rp1(&house).asks().with("login_hint", email);
+        let mut person = Person::new(email);
+        let asked = person.leaves_for(&house, "cb", &ask).await;
+        let xml = change(house.saml("cb").answers(&asked, &says));
+        assert_eq!(posts(&mut person.browser, &asked, xml).await.status, 403);
+        runs(&house, "cb").await
+    };
+    let hidden = |email| SamlSays::that(email).encrypting(Cipher::Aes256Gcm);
+    assert_eq!(befalls("bob@b.test", hidden("bob@b.test"), |xml| xml).await, 1);
+    assert_eq!(befalls("bea@b.test", hidden("bea@b.test"), twice).await, 1);
+    let padded =
+        |xml: String| xml.replacen("</saml:Issuer>", &format!("</saml:Issuer>{}", " ".repeat(66_000)), 1);
+    assert_eq!(befalls("bea@b.test", SamlSays::that("bea@b.test"), padded).await, 1);
+    assert_eq!(befalls("bea@b.test", SamlSays::that("bea@b.test"), |xml| xml).await, 2);
 }
 
 #[tokio::test]
@@ -360,6 +392,45 @@ async fn h04_a_version_that_has_worked_or_is_a_day_old_stays() {
     fail(&house).await;
     look(&house).await;
     assert_eq!(version(&house, "ca").await, new);
+}
+
+#[tokio::test]
+async fn h04_a_version_that_has_worked_stays_though_it_has_another_number_by_now() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        comes(&house, Says::that("sub-ann", "ann@a.test")).await.code();
+        activates(&house, "ca", json!({"leeway": 90})).await;
+        comes(&house, Says::that("sub-ann", "ann@a.test")).await.code();
+        look(&house).await;
+        let worked = version(&house, "ca").await;
+        let operator = Api::operator(&house).await;
+        let path = format!("/connections/{}", house.connection("ca").await);
+        let switches = async |how: &str| {
+            let done = operator.send(reqwest::Method::POST, &format!("{path}/{how}"), |ask| ask).await;
+            assert_eq!(done.status, 200, "{}", done.body);
+        };
+        let fails = async || {
+            for number in 0..6 {
+                let says = Says::that(&format!("sub-{number}"), "x@elsewhere.test");
+                assert_eq!(comes(&house, says).await.status(), 403);
+            }
+            let before = version(&house, "ca").await;
+            look(&house).await;
+            assert_eq!(version(&house, "ca").await, before, "somebody got in by it");
+        };
+        switches("disable?force=true").await;
+        switches("enable").await;
+        assert!(version(&house, "ca").await > worked);
+        fails().await;
+        // Nor where all of the organization's were switched off with it.
+        let (db, now) = (&house.broker.db, house.clock.now());
+        let organization = house.organization("org-a").await.parse().unwrap();
+        let off = db.write(async move |tx| connections::disable_all(tx, organization, now).await).await;
+        assert_eq!(off.unwrap(), 1);
+        switches("enable").await;
+        fails().await;
+        assert_eq!(house.events_of("organization.connection.rolled_back").await, 0);
+    }
 }
 
 #[tokio::test]

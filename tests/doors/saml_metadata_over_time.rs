@@ -6,6 +6,7 @@ use behalf::broker::Look;
 use behalf::foundation::clock::Moment;
 use behalf::manage::house_file::{Mode, Reading, apply_reading};
 use behalf::model::connection::Unusable;
+use behalf::store::durable::connection_runs;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
@@ -21,11 +22,6 @@ async fn certificates(house: &House) -> Vec<String> {
 
 async fn valid_until(house: &House) -> Option<Moment> {
     house.connection("p").await.saml().unwrap().saml.metadata.as_ref().unwrap().valid_until
-}
-
-/// How many certificates are believed that the provider does not list any more.
-async fn unlisted(house: &House) -> usize {
-    house.connection("p").await.saml().unwrap().saml.unlisted().len()
 }
 
 async fn unusable(house: &House) -> Option<Unusable> {
@@ -46,75 +42,79 @@ fn both() -> [String; 2] {
 }
 
 #[tokio::test]
-async fn m15_h18_documents_that_are_valid_for_a_shorter_time_bring_keys_and_take_nothing_away() {
+async fn m15_h18_documents_bring_younger_keys_and_take_older_ones_away_however_soon_they_end() {
     for engine in ENGINES {
         let house = House::open_to_here(engine).await;
-        let publisher = Publisher::of(IDP.metadata(ENTITY)).await;
-        house.apply(&publisher.file("")).await;
         let until = |days| Some(NOW.plus(DAY * days));
-        look(&house, &publisher, signed(&listing(&[&IDP], until(30)), &IDP)).await;
-        assert_eq!(valid_until(&house).await, until(30));
-
+        let publisher = Publisher::of(signed(&listing(&[&IDP], until(30)), &IDP)).await;
+        house.apply(&publisher.file("")).await;
         let shorter = look(&house, &publisher, signed(&listing(&[&IDP], until(8)), &IDP)).await;
         assert!(matches!(shorter, Look::Same), "what is known is confirmed: {shorter:?}");
+        assert_eq!(valid_until(&house).await, until(30), "and ends no sooner");
         let next = signed(&listing(&[&IDP, &OTHER_IDP], until(9)), &IDP);
         assert!(matches!(look(&house, &publisher, next).await, Look::Changed));
         assert_eq!(certificates(&house).await, both());
-        assert_eq!(valid_until(&house).await, until(30), "nor does it end anything sooner");
-
-        // It may be an old one all the same: whoever kept one moves nobody with it, and takes nothing away at once.
-        let moved =
-            signed(&listing(&[&IDP, &OTHER_IDP], until(10)).replace(SSO, "https://old.test/sso"), &IDP);
-        let before = house.connection("p").await;
-        let told = look(&house, &publisher, moved).await;
-        assert!(matches!(&told, Look::Failed(why) if why.to_string().contains("may be older")), "{told:?}");
-        assert_eq!(house.connection("p").await, before);
-        let old = signed(&listing(&[&OTHER_IDP], until(11)), &IDP);
-        assert!(matches!(look(&house, &publisher, old).await, Look::Same));
-        assert_eq!((certificates(&house).await, unlisted(&house).await), (both().into(), 1));
-        let next = signed(&listing(&[&IDP, &OTHER_IDP], until(12)), &IDP);
-        assert!(matches!(look(&house, &publisher, next).await, Look::Same));
-        assert_eq!((certificates(&house).await, unlisted(&house).await), (both().into(), 0));
-        // What is valid for longer than the newest one counts as a whole.
-        look(&house, &publisher, signed(&listing(&[&OTHER_IDP], until(31)), &OTHER_IDP)).await;
+        // It may be an old one all the same: whoever kept one moves nobody with it, and takes no newer key away.
+        let moved = listing(&[&IDP, &OTHER_IDP], until(11)).replace(SSO, "https://old.test/sso");
+        let old = listing(&[&IDP], until(12));
+        for (document, expected) in [(moved, "moves addresses"), (old, "takes keys away")] {
+            let before = house.connection("p").await.saml().unwrap().saml.idp.clone();
+            let told = look(&house, &publisher, signed(&document, &IDP)).await;
+            assert!(matches!(&told, Look::Offered(why) if why.to_string().contains(expected)), "{told:?}");
+            let after = house.connection("p").await;
+            let saml = after.saml().unwrap().saml;
+            assert_eq!(saml.idp, before);
+            let offer = saml.metadata.as_ref().unwrap().offer.as_ref().unwrap();
+            assert!(offer.contains(expected) && offer.contains("may be an older one"), "{offer}");
+        }
+        let own = signed(&listing(&[&OTHER_IDP], until(13)), &IDP);
+        assert!(matches!(look(&house, &publisher, own).await, Look::Changed));
         assert_eq!(certificates(&house).await, [OTHER_IDP.certificate.base64()]);
-        // And what was withdrawn stays away, also in one that would bring something new besides.
-        let third = Idp::new(NOW.plus(DAY * 900));
-        let back = signed(&listing(&[&OTHER_IDP, &IDP, &third], until(20)), &OTHER_IDP);
-        assert!(matches!(look(&house, &publisher, back).await, Look::Failed(_)));
+        assert_eq!(house.connection("p").await.saml().unwrap().saml.metadata.as_ref().unwrap().offer, None);
+        // What was withdrawn stays away, also in one that ends later than all, whose other word counts.
+        let moved = listing(&[&OTHER_IDP, &IDP], until(40)).replace(SSO, "https://new.test/sso");
+        let moved = signed(&moved, &OTHER_IDP);
+        assert!(matches!(look(&house, &publisher, moved.clone()).await, Look::Changed));
+        let made = house.connection("p").await;
+        assert!(made.saml().unwrap().saml.idp.addresses().any(|address| address == "https://new.test/sso"));
+        let told = look(&house, &publisher, moved).await;
+        assert!(matches!(&told, Look::Offered(why) if why.to_string().contains("withdrawn")), "{told:?}");
         assert_eq!(certificates(&house).await, [OTHER_IDP.certificate.base64()]);
     }
 }
 
 #[tokio::test]
 async fn m15_a_document_from_before_the_connection_was_there_brings_no_key_along() {
-    let house = House::open_to_here(Engine::Sqlite).await;
-    let federation = Idp::new(NOW.plus(DAY * 900));
-    let until = |days| Some(NOW.plus(DAY * days));
-    let by_federation = |idps: &[&Idp], days| signed(&listing(idps, until(days)), &federation);
-    let publisher = Publisher::of(by_federation(&[&IDP], 10)).await;
-    let pinned = format!("metadata_certificate = \"{}\"\n", federation.certificate.base64());
-    house.apply(&publisher.file(&pinned)).await;
-    look(&house, &publisher, by_federation(&[&IDP], 60)).await;
-    let before = certificates(&house).await;
-    let old = look(&house, &publisher, by_federation(&[&IDP, &OTHER_IDP], 9)).await;
-    assert!(matches!(&old, Look::Offered(why) if why.to_string().contains("from before")), "{old:?}");
-    assert_eq!(certificates(&house).await, before);
-    let undated = signed(&listing(&[&IDP, &OTHER_IDP], None), &federation);
-    assert!(matches!(look(&house, &publisher, undated).await, Look::Failed(_)));
-    assert_eq!(certificates(&house).await, before);
-    // One that ends later than the one of that day is newer than the connection.
-    assert!(matches!(look(&house, &publisher, by_federation(&[&IDP, &OTHER_IDP], 20)).await, Look::Changed));
-    assert_eq!(certificates(&house).await, both());
+    for pinned in [false, true] {
+        let house = House::open_to_here(Engine::Sqlite).await;
+        let federation = Idp::new(NOW.plus(DAY * 900));
+        let before = Idp::since(NOW.minus(DAY * 950), NOW.plus(DAY * 900));
+        let signer = if pinned { &federation } else { &IDP };
+        let by = |idps: &[&Idp], until: Option<Moment>| signed(&listing(idps, until), signer);
+        let until = |days| Some(NOW.plus(DAY * days));
+        let publisher = Publisher::of(by(&[&IDP], until(10))).await;
+        let more = match pinned {
+            true => format!("metadata_certificate = \"{}\"\n", federation.certificate.base64()),
+            false => String::new(),
+        };
+        house.apply(&publisher.file(&more)).await;
+        for until in [until(9), until(10), until(60), None] {
+            let old = look(&house, &publisher, by(&[&IDP, &before], until)).await;
+            assert!(matches!(&old, Look::Offered(why) if why.to_string().contains("no younger")), "{old:?}");
+            assert_eq!(certificates(&house).await, [IDP.certificate.base64()]);
+        }
+        assert!(matches!(look(&house, &publisher, by(&[&IDP, &OTHER_IDP], None)).await, Look::Changed));
+        assert_eq!(certificates(&house).await, both());
+    }
 }
 
 #[tokio::test]
 async fn m15_h18_a_provider_that_says_no_more_when_its_documents_end_is_not_shut_out() {
     for engine in ENGINES {
         let house = House::open_to_here(engine).await;
-        let publisher = Publisher::of(IDP.metadata(ENTITY)).await;
+        let dated = signed(&listing(&[&IDP], Some(NOW.plus(DAY * 4))), &IDP);
+        let publisher = Publisher::of(dated).await;
         house.apply(&publisher.file("")).await;
-        look(&house, &publisher, signed(&listing(&[&IDP], Some(NOW.plus(DAY * 4))), &IDP)).await;
         let undated = signed(&listing(&[&IDP], None), &IDP);
         assert!(matches!(look(&house, &publisher, undated).await, Look::Same));
         let undated = signed(&listing(&[&IDP, &OTHER_IDP], None), &IDP);
@@ -157,23 +157,33 @@ async fn m15_h17_an_offer_prolongs_what_it_still_lists_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn m15_h18_of_documents_that_all_end_at_one_moment_none_takes_a_key_away_before_it_has_been_missed() {
+async fn m15_h18_nodes_of_a_provider_that_say_different_things_turn_nothing_to_and_fro() {
     for engine in ENGINES {
-        let house = House::open_to_here(engine).await;
-        let end = Some(NOW.plus(DAY * 100));
-        let publisher = Publisher::of(IDP.metadata(ENTITY)).await;
-        house.apply(&publisher.file("")).await;
-        let old = signed(&listing(&[&IDP], end), &IDP);
-        let new = signed(&listing(&[&IDP, &OTHER_IDP], end), &IDP);
-        assert!(matches!(look(&house, &publisher, new.clone()).await, Look::Changed));
-        // Another node of the provider has not heard of it yet.
-        for document in [&old, &new, &old] {
-            look(&house, &publisher, document.clone()).await;
-            assert_eq!(certificates(&house).await, both());
+        for end in [None, Some(NOW.plus(DAY * 100))] {
+            let house = House::open_to_here(engine).await;
+            let publisher = Publisher::of(IDP.metadata(ENTITY)).await;
+            house.apply(&publisher.file("")).await;
+            let old = signed(&listing(&[&IDP], end), &IDP);
+            let new = signed(&listing(&[&IDP, &OTHER_IDP], end), &IDP);
+            let moved = signed(&listing(&[&IDP, &OTHER_IDP], end).replace(SSO, "https://dr.test/sso"), &IDP);
+            // A rollover needs nobody.
+            assert!(matches!(look(&house, &publisher, new.clone()).await, Look::Changed));
+            let before = house.connection("p").await.saml().unwrap().saml.idp.clone();
+            assert_eq!(before.certificates, both());
+            for document in [&old, &new, &old, &old, &moved, &moved, &new, &moved] {
+                let told = look(&house, &publisher, document.clone()).await;
+                assert_eq!(matches!(told, Look::Offered(_)), document != &new, "{told:?}");
+                assert_eq!(house.connection("p").await.saml().unwrap().saml.idp, before);
+            }
+            let told = actions(&house, "metadata_offered").await.len();
+            assert_eq!(told, 4, "each is told when it comes");
+            // A rollover goes on all the same.
+            let third = Idp::new(NOW.plus(DAY * 900));
+            let own = signed(&listing(&[&OTHER_IDP, &third], end), &OTHER_IDP);
+            assert!(matches!(look(&house, &publisher, own).await, Look::Changed));
+            let now = [OTHER_IDP.certificate.base64(), third.certificate.base64()];
+            assert_eq!(certificates(&house).await, now);
         }
-        assert_eq!(actions(&house, "metadata_offered").await.len(), 0);
-        look(&house, &publisher, old).await;
-        assert_eq!(certificates(&house).await, [IDP.certificate.base64()], "missed for a day");
     }
 }
 
@@ -191,17 +201,18 @@ async fn m15_c09_a_certificate_that_is_renewed_for_a_known_key_is_nothing_new() 
         assert_eq!(valid_until(&house).await, until(10));
         assert_eq!(actions(&house, "metadata_offered").await.len(), 0);
         // Nor does a key that has been withdrawn come back because its certificate is another one.
+        let next = Idp::since(NOW.plus(DAY), NOW.plus(DAY * 900));
         for document in [
-            signed(&listing(&[&renewed, &OTHER_IDP], until(20)), &renewed),
-            signed(&listing(&[&OTHER_IDP], until(21)), &OTHER_IDP),
+            signed(&listing(&[&renewed, &next], until(20)), &renewed),
+            signed(&listing(&[&next], until(21)), &next),
         ] {
             assert!(matches!(look(&house, &publisher, document).await, Look::Changed));
         }
         let again = IDP.renewed(NOW.plus(DAY * 800));
-        let back = signed(&listing(&[&OTHER_IDP, &again], until(30)), &OTHER_IDP);
+        let back = signed(&listing(&[&next, &again], until(30)), &next);
         let told = look(&house, &publisher, back).await;
         assert!(matches!(&told, Look::Offered(why) if why.to_string().contains("withdrawn")), "{told:?}");
-        assert_eq!(certificates(&house).await, [OTHER_IDP.certificate.base64()]);
+        assert_eq!(certificates(&house).await, [next.certificate.base64()]);
     }
 }
 
@@ -233,6 +244,27 @@ async fn m15_h18_a_known_key_counts_in_whatever_certificate_it_is_listed_though_
     assert_eq!(certificates(&house).await, [renewed.certificate.base64()]);
 }
 
+#[tokio::test]
+async fn h04_a_connection_that_works_is_known_to_work_where_its_provider_has_moved_to() {
+    for engine in ENGINES {
+        let house = House::open_to_here(engine).await;
+        let until = |days| Some(NOW.plus(DAY * days));
+        let publisher = Publisher::of(listing(&[&IDP], until(10))).await;
+        house.apply(&publisher.file("")).await;
+        let (made, now) = (house.connection("p").await, house.broker.now());
+        let (id, number) = (made.id, made.version);
+        let worked =
+            house.broker.db.write(async move |tx| connection_runs::worked(tx, id, number, now).await).await;
+        assert!(worked.unwrap());
+        let moved = listing(&[&IDP], until(20)).replace(SSO, "https://new.partner.test/sso");
+        assert!(matches!(look(&house, &publisher, signed(&moved, &IDP)).await, Look::Changed));
+        let moved = house.connection("p").await;
+        assert!(moved.version > number, "whoever is on their way begins anew");
+        let run = connection_runs::of(&mut &house.broker.db, id, moved.version).await.unwrap();
+        assert_eq!(run.worked_at, Some(now));
+    }
+}
+
 /// Somebody has it read anew.
 async fn reads_anew(house: &House, publisher: &Publisher, more: &str, document: String) {
     publisher.says(document);
@@ -241,109 +273,41 @@ async fn reads_anew(house: &House, publisher: &Publisher, more: &str, document: 
 }
 
 #[tokio::test]
-async fn m15_h17_what_somebody_has_had_read_is_newer_than_a_copy_that_ends_sooner() {
+async fn m15_h17_what_somebody_has_had_read_is_not_turned_back_by_a_copy_from_before() {
     for engine in ENGINES {
-        let house = House::open_to_here(engine).await;
-        let until = |days| Some(NOW.plus(DAY * days));
-        let stale = signed(&listing(&[&IDP], until(15)), &IDP);
-        let publisher = Publisher::of(stale.clone()).await;
-        house.apply(&publisher.file("")).await;
-        look(&house, &publisher, stale.clone()).await;
-        let current = signed(&listing(&[&IDP, &OTHER_IDP], until(20)), &IDP);
-        reads_anew(&house, &publisher, "", current.clone()).await;
-        assert_eq!(certificates(&house).await, both());
-        for _ in 0..3 {
-            assert!(matches!(look(&house, &publisher, stale.clone()).await, Look::Same));
-            assert_eq!((certificates(&house).await, unlisted(&house).await), (both().into(), 1));
-            assert!(matches!(look(&house, &publisher, current.clone()).await, Look::Same));
-            assert_eq!((certificates(&house).await, unlisted(&house).await), (both().into(), 0));
-        }
-        assert_eq!(actions(&house, "metadata_offered").await.len(), 0);
-        // What has been nothing else for a day counts.
-        look(&house, &publisher, stale.clone()).await;
-        assert!(matches!(look(&house, &publisher, stale).await, Look::Changed));
-        assert_eq!(certificates(&house).await, [IDP.certificate.base64()]);
-    }
-}
-
-#[tokio::test]
-async fn m15_h18_a_key_that_is_given_up_goes_after_a_day_however_soon_the_document_ends() {
-    for engine in ENGINES {
-        for set_up_long_ago in [true, false] {
+        for pinned in [false, true] {
             let house = House::open_to_here(engine).await;
+            let federation = Idp::new(NOW.plus(DAY * 900));
             let until = |days| Some(NOW.plus(DAY * days));
-            let first = signed(&listing(&[&IDP], until(300)), &IDP);
-            let publisher = Publisher::of(first.clone()).await;
-            house.apply(&publisher.file("")).await;
-            look(&house, &publisher, first).await;
-            if set_up_long_ago {
-                house.clock.turn(DAY * 31);
-            }
-            let short = signed(&listing(&[&OTHER_IDP], until(40)), &IDP);
-            let came = look(&house, &publisher, short.clone()).await;
-            assert_eq!(unlisted(&house).await, 1, "it is told that it is believed still");
-            if set_up_long_ago {
-                assert!(matches!(came, Look::Changed), "{came:?}");
-                assert_eq!(certificates(&house).await, both());
-            } else {
-                // Such a one may be from before: somebody may say at once that it is not.
-                assert!(matches!(came, Look::Offered(_)), "{came:?}");
-                assert_eq!(certificates(&house).await, [IDP.certificate.base64()]);
-            }
-            assert!(matches!(look(&house, &publisher, short).await, Look::Changed));
+            let by = |idp: &Idp, days| {
+                signed(&listing(&[idp], until(days)), if pinned { &federation } else { idp })
+            };
+            let more = match pinned {
+                true => format!("metadata_certificate = \"{}\"\n", federation.certificate.base64()),
+                false => String::new(),
+            };
+            let old = by(&IDP, 300);
+            let publisher = Publisher::of(old.clone()).await;
+            house.apply(&publisher.file(&more)).await;
+            look(&house, &publisher, old.clone()).await;
+            // The key is stolen, and what is published then is valid for a short time.
+            let current = by(&OTHER_IDP, 7);
+            let told = look(&house, &publisher, current.clone()).await;
+            assert_eq!(matches!(told, Look::Changed), pinned, "{told:?}");
+            house.clock.turn(Duration::from_secs(1));
+            reads_anew(&house, &publisher, &more, current.clone()).await;
             assert_eq!(certificates(&house).await, [OTHER_IDP.certificate.base64()]);
-            assert_eq!(unlisted(&house).await, 0);
-            let again = signed(&listing(&[&OTHER_IDP, &IDP], until(41)), &OTHER_IDP);
-            assert!(matches!(look(&house, &publisher, again).await, Look::Failed(_)));
-            assert_eq!(certificates(&house).await, [OTHER_IDP.certificate.base64()]);
-        }
-    }
-}
-
-#[tokio::test]
-async fn m15_a_copy_from_before_the_connection_was_there_brings_no_key_along_though_nobody_is_pinned() {
-    for engine in ENGINES {
-        let house = House::open_to_here(engine).await;
-        let until = |days| Some(NOW.plus(DAY * days));
-        let current = signed(&listing(&[&IDP], until(10)), &IDP);
-        let publisher = Publisher::of(current.clone()).await;
-        house.apply(&publisher.file("")).await;
-        look(&house, &publisher, current).await;
-        for (days, times) in [(9, 2), (10, 2)] {
-            let overlap = signed(&listing(&[&OTHER_IDP, &IDP], until(days)), &IDP);
-            for _ in 0..times {
-                let came = look(&house, &publisher, overlap.clone()).await;
-                assert!(matches!(came, Look::Offered(_)), "{days}: {came:?}");
-                assert_eq!(certificates(&house).await, [IDP.certificate.base64()]);
+            for document in [&old, &current, &old] {
+                let told = look(&house, &publisher, document.clone()).await;
+                let is_told = matches!(&told, Look::Offered(why) if why.to_string().contains("withdrawn"));
+                assert_eq!(is_told, document == &old, "{told:?}");
+                assert_eq!(certificates(&house).await, [OTHER_IDP.certificate.base64()]);
             }
-        }
-        let newer = signed(&listing(&[&OTHER_IDP, &IDP], until(11)), &IDP);
-        assert!(matches!(look(&house, &publisher, newer).await, Look::Changed));
-        assert_eq!(certificates(&house).await.len(), 2);
-    }
-}
-
-#[tokio::test]
-async fn m15_a_pinned_signers_older_copy_that_ends_at_the_same_moment_brings_back_no_withdrawn_key() {
-    for engine in ENGINES {
-        let house = House::open_to_here(engine).await;
-        let federation = Idp::new(NOW.plus(DAY * 900));
-        let until = |days| Some(NOW.plus(DAY * days));
-        let by_federation = |idp: &Idp, days| signed(&listing(&[idp], until(days)), &federation);
-        let publisher = Publisher::of(by_federation(&IDP, 30)).await;
-        let pinned = format!("metadata_certificate = \"{}\"\n", federation.certificate.base64());
-        house.apply(&publisher.file(&pinned)).await;
-        house.clock.turn(Duration::from_secs(1));
-        reads_anew(&house, &publisher, &pinned, by_federation(&OTHER_IDP, 30)).await;
-        assert_eq!(certificates(&house).await, [OTHER_IDP.certificate.base64()]);
-        for _ in 0..3 {
-            let came = look(&house, &publisher, by_federation(&IDP, 30)).await;
-            assert!(matches!(&came, Look::Offered(why) if why.to_string().contains("withdrawn")), "{came:?}");
+            // Nor by any that ends later: whoever took it away brings it back.
+            let told = look(&house, &publisher, by(&IDP, 301)).await;
+            assert!(matches!(told, Look::Offered(_)), "{told:?}");
             assert_eq!(certificates(&house).await, [OTHER_IDP.certificate.base64()]);
         }
-        // What it has dated later is its word.
-        assert!(matches!(look(&house, &publisher, by_federation(&IDP, 31)).await, Look::Changed));
-        assert_eq!(certificates(&house).await, [IDP.certificate.base64()]);
     }
 }
 
@@ -351,33 +315,43 @@ async fn m15_a_pinned_signers_older_copy_that_ends_at_the_same_moment_brings_bac
 async fn m15_another_key_to_encrypt_to_is_an_offer_where_nobody_has_signed_it() {
     for engine in ENGINES {
         let house = House::open_to_here(engine).await;
-        let encrypting = |idp: &Idp| {
+        let encrypting = |idp: &Idp, days: u32| {
             let keys = [("signing", &IDP.certificate), ("encryption", &idp.certificate)];
-            metadata(ENTITY, &keys, SSO, "")
+            let until = &NOW.plus(DAY * days).rfc3339()[..19];
+            metadata(ENTITY, &keys, SSO, &format!(" validUntil=\"{until}Z\""))
         };
-        let publisher = Publisher::of(encrypting(&OTHER_IDP)).await;
+        let publisher = Publisher::of(encrypting(&OTHER_IDP, 10)).await;
         house.apply(&publisher.file("")).await;
-        let before = house.connection("p").await;
+        let kept = async || {
+            let made = house.connection("p").await;
+            let saml = made.saml().unwrap().saml;
+            (saml.idp.clone(), saml.metadata.as_ref().unwrap().encryption.clone())
+        };
+        let before = kept().await;
         let next = Idp::new(NOW.plus(DAY * 900));
         for _ in 0..2 {
-            let came = look(&house, &publisher, encrypting(&next)).await;
+            let came = look(&house, &publisher, encrypting(&next, 10)).await;
             assert!(matches!(&came, Look::Offered(why) if why.to_string().contains("encrypted")), "{came:?}");
-            assert_eq!(house.connection("p").await, before);
+            assert_eq!(kept().await, before);
         }
         assert_eq!(actions(&house, "metadata_offered").await.len(), 1, "told once");
-        assert!(matches!(look(&house, &publisher, signed(&encrypting(&next), &IDP)).await, Look::Same));
-        let made = house.connection("p").await;
-        let kept = made.saml().unwrap().saml.metadata.as_ref().unwrap().encryption.clone();
-        assert_eq!(kept, Some(next.certificate.base64()));
+        // Signed, but it may be an old one; then one that is not.
+        let came = look(&house, &publisher, signed(&encrypting(&next, 10), &IDP)).await;
+        assert!(matches!(&came, Look::Offered(why) if why.to_string().contains("older one")), "{came:?}");
+        assert_eq!(kept().await, before);
+        assert!(matches!(look(&house, &publisher, signed(&encrypting(&next, 11), &IDP)).await, Look::Same));
+        assert_eq!(kept().await.1, Some(next.certificate.base64()));
     }
 }
 
 #[tokio::test]
 async fn m15_no_document_promises_more_than_a_year_and_a_bit() {
     let house = House::open_to_here(Engine::Sqlite).await;
-    let publisher = Publisher::of(IDP.metadata(ENTITY)).await;
+    let far = signed(&listing(&[&IDP], Some(NOW.plus(DAY * 5_000))), &IDP);
+    let publisher = Publisher::of(far.clone()).await;
     house.apply(&publisher.file("")).await;
-    look(&house, &publisher, signed(&listing(&[&IDP], Some(NOW.plus(DAY * 5_000))), &IDP)).await;
+    assert_eq!(valid_until(&house).await, Some(NOW.plus(DAY * 400)));
+    look(&house, &publisher, far).await;
     assert_eq!(valid_until(&house).await, Some(house.broker.now().plus(DAY * 400)));
 }
 

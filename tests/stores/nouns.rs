@@ -739,7 +739,6 @@ async fn a_turn_to_read_metadata_is_taken_by_one_node(db: Database) {
         read_at: NOW.minus(Duration::from_secs(5)),
         failures: 2,
         failure: Some("the answer had status 503".into()),
-        offered: Some("digest".into()),
     };
     let put = async |turn: MetadataRead| {
         db.write(async move |tx| metadata_reads::put(tx, &turn).await).await.unwrap()

@@ -1,171 +1,175 @@
-//! Whether a document may take the place of what is known, with nobody there to ask (threats M15).
+//! What a document changes with nobody there to ask, key by key, and what of it waits for somebody (threats M15).
 
-use std::time::Duration;
+use std::fmt;
 
 use super::MetadataReadError;
-use super::newer::has_moved;
+use super::newer::{as_listed, has_moved, renewed};
 use crate::foundation::clock::Moment;
 use crate::model::connection::metadata::Described;
-use crate::model::connection::{Metadata, Missed, SamlSettings};
-
-/// After this long, or when the document of that day has ended, none that counts is taken to be from before the connection
-/// was set up.
-const NEW_FOR: Duration = Duration::from_secs(30 * 86_400);
+use crate::model::connection::{IdentityProvider, SamlSettings};
+use crate::protocol::saml::keys::Certificate;
 
 /// What becomes of a document that could be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// It counts.
-    Taken,
-    /// It counts, but may be an old one: what it does not list is missed for a day before it goes, and where it moves, nobody
-    /// is sent before that.
-    Patiently,
-    /// The same, and it moves nothing at all.
-    Partly,
-    /// It waits for an operator.
-    Offered(Why),
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// The provider, as it is believed from now on.
+    pub idp: IdentityProvider,
+    pub word: Word,
+    /// What of it waits for somebody.
+    pub offer: Option<Offer>,
 }
 
-/// Why a document waits for an operator.
+/// How far a document's word goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Word {
+    /// It ends later than all that counted: its addresses count, too.
+    Newer,
+    /// It is no older than the newest keys that are known.
+    Current,
+    /// It may be from before them.
+    Older,
+    /// It is not signed by a key that counts.
+    Nobodys,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offer {
+    what: What,
+    why: String,
+}
+
+/// The gravest of what waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Why {
-    #[error("it brings keys that are new, and is not signed by a key that is known")]
-    Certificates,
-    #[error("it moves addresses, and is not signed by a key that is known")]
-    Addresses,
-    #[error("it brings a key or an address back that had been withdrawn")]
+enum What {
+    #[error("it brings a key back that had been withdrawn")]
     Withdrawn,
-    #[error("it takes keys away, and is not signed by a key that is known")]
+    #[error("it brings keys that are new")]
+    New,
+    #[error("it brings keys that are no younger than those that are known")]
+    NoYounger,
+    #[error("it moves addresses")]
+    Addresses,
+    #[error("it takes keys away")]
     Fewer,
-    #[error("it has names encrypted to another key, and is not signed by a key that is known")]
+    #[error("it has names encrypted to another key")]
     Encryption,
-    #[error("it brings keys that are new, and may be from before the connection was set up")]
-    Old,
 }
 
-/// When a document ends, compared with the newest that counted or that somebody answers for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Age {
-    /// It is newer.
-    Later,
-    /// At the same moment, or nobody can tell.
-    Alike,
-    /// That one ends then, and this one sooner, or it does not say when: it may be older.
-    Sooner(Moment),
+impl fmt::Display for Offer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.what, self.why)
+    }
 }
 
-/// What a document changes.
-struct Change {
-    gains: bool,
-    brings_back: bool,
-    /// Keys that it does not list.
-    gone: Vec<String>,
-    /// Whether it lists none that is known.
-    replaces_all: bool,
-    moves: bool,
-    /// Whether it moves to an address that was left.
-    moves_back: bool,
-}
-
-/// Whoever holds the address alone changes nothing: which keys count, these and no others, and where people are sent are
-/// the word of a key that is trusted already, or of the pinned signer. A document may come again that was signed long ago:
-/// the table of the tests says what each one may do.
+/// The table of the tests says what each document does.
 pub fn judge(known: &SamlSettings, described: &Described, now: Moment) -> Result<Verdict, MetadataReadError> {
     if described.idp.entity_id != known.idp.entity_id {
         let other = described.idp.entity_id.clone().unwrap_or_default();
         return Err(MetadataReadError::OtherEntity(other.chars().take(200).collect()));
     }
-    let change = Change::of(known, described);
-    match &known.metadata {
-        Some(metadata) if described.signed => by_the_provider(metadata, described, &change, now),
-        _ => Ok(by_nobody(known, described, &change)),
-    }
+    let keys = Keys::of(known, described);
+    let word = keys.word(known, described);
+    let idp = match word {
+        Word::Newer => IdentityProvider { certificates: keys.believed(), ..described.idp.clone() },
+        Word::Current => IdentityProvider { certificates: keys.believed(), ..known.idp.clone() },
+        Word::Older => as_listed(&known.idp, &described.idp),
+        Word::Nobodys => renewed(&known.idp, &described.idp, now),
+    };
+    let offer =
+        keys.waits(known, described, word).map(|what| Offer { what, why: why(what, word, described) });
+    Ok(Verdict { idp, word, offer })
 }
 
-fn by_the_provider(
-    known: &Metadata,
-    described: &Described,
-    change: &Change,
-    now: Moment,
-) -> Result<Verdict, MetadataReadError> {
-    let is_pinned = known.signer.is_some();
-    let age = Age::of(known, described, now);
-    if let Age::Sooner(until) = age {
-        // Whoever signs for many has always dated what they sign.
-        let is_theirs = !is_pinned || described.ends.is_some();
-        let is_of_use = change.gains || !change.gone.is_empty() || !change.moves;
-        if !is_theirs || change.brings_back || !is_of_use {
-            return Err(MetadataReadError::Older(until));
+/// A listed certificate, by what its key is to what is known.
+struct Keys<'d> {
+    known: Vec<&'d String>,
+    /// Younger than all that are known: they cannot have been there before.
+    younger: Vec<&'d String>,
+    no_younger: Vec<&'d String>,
+    withdrawn: Vec<&'d String>,
+    /// Whether the youngest that are known are all listed.
+    has_youngest: bool,
+    /// Whether one that is known is not.
+    has_fewer: bool,
+    listed: &'d [String],
+}
+
+impl<'d> Keys<'d> {
+    fn of(known: &SamlSettings, described: &'d Described) -> Self {
+        let names = known.idp.key_names();
+        let listed: Vec<_> = described.idp.key_names();
+        let ages: Vec<_> = known.idp.certificates.iter().map(|text| begins(text)).collect();
+        let youngest = ages.iter().max().copied().flatten();
+        let mut youngest_names = names.iter().zip(&ages).filter(|(_, age)| **age == youngest);
+        let mut keys = Self {
+            known: Vec::new(),
+            younger: Vec::new(),
+            no_younger: Vec::new(),
+            withdrawn: Vec::new(),
+            has_youngest: youngest_names.all(|(name, _)| listed.contains(name)),
+            has_fewer: names.iter().any(|name| !listed.contains(name)),
+            listed: &described.idp.certificates,
+        };
+        for (text, name) in described.idp.certificates.iter().zip(&listed) {
+            let of_its_kind = match () {
+                () if names.contains(name) => &mut keys.known,
+                () if known.past.withdrawn.iter().any(|one| one.key == *name) => &mut keys.withdrawn,
+                () if begins(text) > youngest => &mut keys.younger,
+                () => &mut keys.no_younger,
+            };
+            of_its_kind.push(text);
         }
+        keys
     }
-    let is_since =
-        is_from_since(known, described, now) || (!is_pinned && change.has_replaced_all(known, now));
-    Ok(match age {
-        _ if change.brings_back && !(is_pinned && age == Age::Later) => Verdict::Offered(Why::Withdrawn),
-        Age::Later => Verdict::Taken,
-        Age::Alike if change.moves_back => Verdict::Offered(Why::Withdrawn),
-        _ if change.gains && !is_since => Verdict::Offered(Why::Old),
-        Age::Alike => Verdict::Patiently,
-        Age::Sooner(_) => Verdict::Partly,
-    })
-}
 
-fn by_nobody(known: &SamlSettings, described: &Described, change: &Change) -> Verdict {
-    let kept = known.metadata.as_ref().and_then(|metadata| metadata.encryption.as_ref());
-    match () {
-        () if change.brings_back => Verdict::Offered(Why::Withdrawn),
-        () if change.gains => Verdict::Offered(Why::Certificates),
-        () if change.moves => Verdict::Offered(Why::Addresses),
-        () if !change.gone.is_empty() => Verdict::Offered(Why::Fewer),
-        () if described.encryption.as_ref() != kept => Verdict::Offered(Why::Encryption),
-        () => Verdict::Taken,
-    }
-}
-
-impl Age {
-    /// Once the end of the newest is over, a provider may have stopped to say when; a pinned signer does not.
-    fn of(known: &Metadata, described: &Described, now: Moment) -> Self {
-        let Some(newest) = known.signed_until.max(known.given_until) else { return Self::Alike };
-        let is_over = known.valid_until.map_or(newest, |until| until.min(newest)) <= now;
-        match described.ends {
-            Some(own) if own > newest => Self::Later,
-            Some(own) if own == newest => Self::Alike,
-            _ if is_over && known.signer.is_none() => Self::Alike,
-            _ => Self::Sooner(newest),
-        }
-    }
-}
-
-impl Change {
-    fn of(known: &SamlSettings, described: &Described) -> Self {
-        let (old, new) = (known.idp.key_names(), described.idp.key_names());
-        // None that is in use is one that was left.
-        let addresses: Vec<_> = described.idp.addresses().collect();
-        let is_new = |one: &&String| !old.contains(one);
-        let is_withdrawn = |key: &String| known.withdrawn.iter().any(|one| one.key == *key);
-        Self {
-            gains: new.iter().any(|one| is_new(&one)),
-            brings_back: new.iter().filter(is_new).any(is_withdrawn),
-            replaces_all: old.iter().all(|one| !new.contains(one)),
-            gone: old.into_iter().filter(|one| !new.contains(one)).collect(),
-            moves: has_moved(&known.idp, &described.idp),
-            moves_back: known.withdrawn.iter().any(|one| addresses.contains(&one.key.as_str())),
+    fn word(&self, known: &SamlSettings, described: &Described) -> Word {
+        match (described.ends, known.past.newest_end) {
+            _ if !described.signed => Word::Nobodys,
+            _ if !self.has_youngest && self.younger.is_empty() => Word::Older,
+            (Some(own), Some(newest)) if own > newest => Word::Newer,
+            _ => Word::Current,
         }
     }
 
-    /// Whether there has been nothing for a day but a document that lists none of the keys by which it is known to be the
-    /// provider's own.
-    fn has_replaced_all(&self, known: &Metadata, now: Moment) -> bool {
-        let missed = Missed::of(self.gone.clone(), known.missed.as_ref(), now);
-        self.replaces_all && missed.is_some_and(|missed| missed.is_over(now))
+    /// By a document that is no older.
+    fn believed(&self) -> Vec<String> {
+        let counts = |text: &&String| self.known.contains(text) || self.younger.contains(text);
+        self.listed.iter().filter(counts).cloned().collect()
+    }
+
+    fn waits(&self, known: &SamlSettings, described: &Described, word: Word) -> Option<What> {
+        let counts = matches!(word, Word::Newer | Word::Current);
+        let encryption = known.metadata.as_ref().and_then(|metadata| metadata.encryption.as_ref());
+        match () {
+            () if !self.withdrawn.is_empty() => Some(What::Withdrawn),
+            () if !counts && !(self.younger.is_empty() && self.no_younger.is_empty()) => Some(What::New),
+            () if !self.no_younger.is_empty() => Some(What::NoYounger),
+            () if word == Word::Newer => None,
+            () if has_moved(&known.idp, &described.idp) => Some(What::Addresses),
+            () if !counts && self.has_fewer => Some(What::Fewer),
+            () if described.encryption.as_ref() != encryption => Some(What::Encryption),
+            () => None,
+        }
     }
 }
 
-/// Whether it cannot have been there before the connection was: then its keys would have been seen, or were withdrawn.
-fn is_from_since(known: &Metadata, described: &Described, now: Moment) -> bool {
-    known.given_until.is_none_or(|until| {
-        described.ends.is_some_and(|own| own > until) || now > until.min(known.given_at.plus(NEW_FOR))
-    })
+fn why(what: What, word: Word, described: &Described) -> String {
+    match (what, word) {
+        (What::Withdrawn | What::NoYounger, _) | (_, Word::Newer) => String::new(),
+        (_, Word::Current) => ", and does not end later than all before, so it may be an older one".into(),
+        (_, Word::Older) => {
+            ", and does not list the newest key that is known, so it may be an older one".into()
+        }
+        (_, Word::Nobodys) => match &described.refused {
+            Some(why) => format!(", and its signature does not count: {why}"),
+            None => ", and is not signed by a key that is known".into(),
+        },
+    }
+}
+
+/// How old a key is: since when the certificate is valid in which it is listed. Nobody but its signer changes that.
+fn begins(text: &str) -> Option<Moment> {
+    Certificate::from_base64(text).ok().map(|read| read.not_before())
 }
 
 #[cfg(test)]

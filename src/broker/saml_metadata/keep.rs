@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::judge::{Verdict, Why};
+use super::judge::{Offer, Verdict};
 use super::newer::{has_moved, newer};
 use super::{Cause, Look, MetadataReadError};
 use crate::audit;
@@ -23,6 +23,7 @@ use crate::store::durable::{connection_versions, connections, projects};
 /// After a failure, doubled with each further one.
 const AFTER_FAILURE: Duration = Duration::from_secs(300);
 const AT_LATEST: Duration = Duration::from_secs(6 * 3_600);
+const DAY: Duration = Duration::from_secs(86_400);
 
 /// Keeps what came of a look.
 pub(super) struct Keep {
@@ -88,28 +89,24 @@ impl Keep {
         let Upstream::Saml(saml) = &before.settings.upstream else { return Ok(Look::NoAddress) };
         let Some(metadata) = &saml.metadata else { return Ok(Look::NoAddress) };
         // Another node, or the operator, was quicker.
-        let known = (&self.known.idp, self.known.metadata.as_ref(), &self.known.withdrawn);
-        if (&saml.idp, Some(metadata), &saml.withdrawn) != known {
+        let known = (&self.known.idp, self.known.metadata.as_ref(), &self.known.past);
+        if (&saml.idp, Some(metadata), &saml.past) != known {
             return Ok(Look::Changed);
         }
         let turn = metadata_reads::find(tx, self.connection).await?;
         match read {
-            Ok((described, Verdict::Offered(why))) => {
-                let offer = offer(&described);
-                let is_told = turn.as_ref().is_some_and(|turn| turn.offered.as_ref() == Some(&offer));
-                let next = self.next_read(turn.as_ref(), described.next_read_at);
-                self.done(tx, next, Some(offer)).await?;
-                if !is_told {
-                    self.tell(tx, &before, &saml.idp, &described.idp, why).await?;
-                }
-                self.update(tx, &before, saml, (described, Verdict::Offered(why))).await?;
-                Ok(Look::Offered(why))
-            }
             Ok((described, verdict)) => {
                 let next = self.next_read(turn.as_ref(), described.next_read_at);
-                let offered = turn.and_then(|turn| turn.offered).filter(|_| described.idp == saml.idp);
-                self.done(tx, next, offered).await?;
-                self.update(tx, &before, saml, (described, verdict)).await
+                self.done(tx, next).await?;
+                let offer = verdict.offer.clone();
+                if let Some(offer) = &offer {
+                    self.tell(tx, &before, &described, offer).await?;
+                }
+                let came = self.update(tx, &before, saml, (described, verdict)).await?;
+                Ok(match (came, offer) {
+                    (Look::Same, Some(offer)) => Look::Offered(offer),
+                    (came, _) => came,
+                })
             }
             // It is no turn that has failed: the next one comes when it would have come.
             Err(error) if self.cause == Cause::Visitor && turn.is_some() => Ok(Look::Failed(Arc::new(error))),
@@ -124,25 +121,34 @@ impl Keep {
         }
     }
 
-    /// Says of an offer what it is, once.
+    /// Says of an offer what it is: in the trail when it comes, and by mail once a week for as long as it waits. Whoever comes
+    /// may make us look, and write to nobody; and whoever holds the address makes no more mails by other offers.
     async fn tell(
         &self,
         tx: &mut Tx<'_>,
         connection: &Connection,
-        old: &IdentityProvider,
-        new: &IdentityProvider,
-        why: Why,
+        described: &Described,
+        offer: &Offer,
     ) -> Result<(), StoreError> {
-        let event = self
-            .event(connection, "organization.connection.metadata_offered", Outcome::Refused)
-            .with("why", why.to_string());
-        connections::set_review(tx, connection.id, Some(self.now)).await?;
-        self.record(tx, compared(event, old, new)).await?;
-        // As with `warn`.
+        let Some(saml) = connection.saml().map(|connection| connection.saml) else { return Ok(()) };
+        let waits = saml.metadata.as_ref().is_some_and(|metadata| metadata.offer.is_some());
+        let digest = digest(described);
+        let since = if waits { None } else { Some(self.now.minus(DAY)) };
+        if metadata_reads::tell_offer(tx, connection.id, &digest, (since, self.now)).await? {
+            let event = self
+                .event(connection, "organization.connection.metadata_offered", Outcome::Refused)
+                .with("why", offer.to_string());
+            connections::set_review(tx, connection.id, Some(self.now)).await?;
+            self.record(tx, compared(event, &saml.idp, &described.idp)).await?;
+        }
         if self.cause == Cause::Visitor || !connection.is_active() {
             return Ok(());
         }
-        self.tell_owners(tx, connection, Kind::MetadataOffered).await
+        let since = (self.now.minus(DAY * 7), self.now.minus(DAY));
+        if metadata_reads::mail_offer(tx, connection.id, &digest, (since, self.now)).await? {
+            self.tell_owners(tx, connection, Kind::MetadataOffered).await?;
+        }
+        Ok(())
     }
 
     /// When the next turn is: a visitor can only bring it forward.
@@ -153,19 +159,13 @@ impl Keep {
         }
     }
 
-    async fn done(
-        &self,
-        tx: &mut Tx<'_>,
-        next_read_at: Moment,
-        offered: Option<String>,
-    ) -> Result<(), StoreError> {
+    async fn done(&self, tx: &mut Tx<'_>, next_read_at: Moment) -> Result<(), StoreError> {
         let turn = MetadataRead {
             connection_id: self.connection,
             next_read_at,
             read_at: self.now,
             failures: 0,
             failure: None,
-            offered,
         };
         metadata_reads::put(tx, &turn).await
     }
@@ -178,8 +178,7 @@ impl Keep {
         known: &Metadata,
         error: &MetadataReadError,
     ) -> Result<i64, StoreError> {
-        let (failures, read_at, offered) =
-            before.map_or((0, known.read_at, None), |turn| (turn.failures, turn.read_at, turn.offered));
+        let (failures, read_at) = before.map_or((0, known.read_at), |turn| (turn.failures, turn.read_at));
         let doubled = AFTER_FAILURE * (1 << failures.clamp(0, 10));
         let turn = MetadataRead {
             connection_id: self.connection,
@@ -187,7 +186,6 @@ impl Keep {
             read_at,
             failures: failures + 1,
             failure: Some(error.to_string().chars().take(500).collect()),
-            offered,
         };
         metadata_reads::put(tx, &turn).await?;
         Ok(turn.failures)
@@ -211,7 +209,7 @@ impl Keep {
         let mut after = before.clone();
         after.settings.upstream = Upstream::Saml(Box::new(settings));
         if has_moved(old, &new) {
-            after.version = connection_versions::next(tx, before).await?;
+            after.version = connection_versions::renumber(tx, before).await?;
         }
         after.updated_at = self.now;
         connections::update(tx, &after).await?;
@@ -224,6 +222,9 @@ impl Keep {
             .event(&after, "organization.connection.metadata_changed", Outcome::Changed)
             .with("version", after.version);
         self.record(tx, compared(event, old, &new)).await?;
+        if after.is_active() {
+            self.tell_owners(tx, &after, Kind::MetadataChanged).await?;
+        }
         Ok(Look::Changed)
     }
 
@@ -253,7 +254,7 @@ fn compared(event: AuditEvent, old: &IdentityProvider, new: &IdentityProvider) -
 }
 
 /// By what an offer is known again: whatever else changes in the document, it is the same.
-fn offer(described: &Described) -> String {
+fn digest(described: &Described) -> String {
     // A list of texts cannot fail to be written.
     Digest::of(&serde_json::to_vec(&(&described.idp, &described.encryption)).unwrap_or_default()).text()
 }

@@ -5,7 +5,7 @@ use data_encoding::HEXLOWER;
 use super::Findings;
 use crate::broker::{Broker, Verdict};
 use crate::model::connection::{
-    ConnectionState, IdentityProvider, RENEW, SOON, SamlConnection, SpAddresses, UNLISTED, Worry,
+    ConnectionState, IdentityProvider, RENEW, SOON, SamlConnection, SpAddresses, Worry,
 };
 use crate::model::project::Project;
 use crate::protocol::saml::keys::Certificate;
@@ -116,12 +116,6 @@ async fn metadata(
             (None, false) => findings.warn(what, format!("{told} only: ask for a new file")),
         }
     }
-    for (fingerprint, since) in saml.unlisted() {
-        let since = since.rfc3339();
-        let told =
-            format!("{fingerprint} is still believed, and its metadata has not listed it since {since}");
-        findings.warn(what, format!("{told}: {UNLISTED}"));
-    }
     let Some(url) = saml.metadata_address() else { return Ok(()) };
     if let Some(turn) = metadata_reads::find(&mut &broker.db, connection.id).await?
         && let Some(failure) = turn.failure
@@ -131,29 +125,24 @@ async fn metadata(
         findings.warn(what, format!("{told}: {failure}"));
     }
     match broker.saml_metadata.read_again(url, saml).await {
-        // What nobody has signed is taken only where it says the same.
-        Ok((described, Verdict::Taken)) if !described.signed => {
+        Ok((described, Verdict { offer: Some(offer), .. })) => {
+            let (old, new) = (told(&saml.idp), told(&described.idp));
+            let how = format!(
+                "{url} offers what nobody has confirmed, for {offer}: {new}, instead of {old}. Compare it with what the \
+                 provider's administrator says; `behalf apply --read-metadata` takes it over, with --plan it shows it"
+            );
+            findings.warn(what, how);
+        }
+        // What nobody has signed says the same here.
+        Ok((described, _)) if !described.signed || described.idp == saml.idp => {
             findings.fine(what, format!("{url} says the same"));
         }
-        Ok((described, Verdict::Taken | Verdict::Patiently | Verdict::Partly))
-            if described.idp == saml.idp =>
-        {
-            findings.fine(what, format!("{url} says the same"));
-        }
-        Ok((described, Verdict::Taken | Verdict::Patiently | Verdict::Partly)) => {
+        Ok((described, _)) => {
             let new = told(&described.idp);
             findings.warn(
                 what,
                 format!("{url} has changed, which the running server takes over by itself: {new}"),
             );
-        }
-        Ok((described, Verdict::Offered(why))) => {
-            let (old, new) = (told(&saml.idp), told(&described.idp));
-            let how = format!(
-                "{url} offers what nobody has confirmed, for {why}: {new}, instead of {old}. Compare it with what the \
-                 provider's administrator says; `behalf apply --read-metadata` takes it over, with --plan it shows it"
-            );
-            findings.warn(what, how);
         }
         Err(error) => findings.wrong(what, format!("{url} cannot be had: {}", error.explained())),
     }

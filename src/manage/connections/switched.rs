@@ -101,7 +101,7 @@ pub async fn switched(
     let old = &before.connection;
     let after = Connection {
         state,
-        version: connection_versions::next(change.tx, old).await?,
+        version: connection_versions::renumber(change.tx, old).await?,
         updated_at: change.keep.now,
         ..old.clone()
     };

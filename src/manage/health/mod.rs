@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::refused::Refused;
 use crate::foundation::clock::Moment;
 use crate::join::auto::{Halt, halted, may_be_given};
-use crate::model::connection::{Connection, Jit, RENEW};
+use crate::model::connection::{Connection, Jit, OFFERED, RENEW};
 use crate::model::domain::{Domain, DomainState};
 use crate::model::organization::{Enforcement, Organization};
 use crate::model::project::Project;
@@ -142,6 +142,11 @@ fn worry(connection: &Connection, now: Moment) -> Option<String> {
     if let Some(until) = saml.running_out(now) {
         let until = until.rfc3339();
         return Some(format!("The metadata of the provider of {slug} is valid until {until} only: {RENEW}."));
+    }
+    if let Some(why) = saml.metadata.as_ref().and_then(|metadata| metadata.offer.as_ref()) {
+        return Some(format!(
+            "The metadata of the provider of {slug} offers what nobody has confirmed: {why}; {OFFERED}."
+        ));
     }
     if let Some((_, worry)) = saml.idp.worries(now).into_iter().next() {
         return Some(format!("A certificate of the provider of {slug} {worry}: {}.", worry.advice()));

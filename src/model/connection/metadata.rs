@@ -6,7 +6,7 @@ use url::{Host, Url};
 
 use super::saml::{
     IdentityProvider, Metadata, MetadataSource, SOON, SamlSettings, ServiceEndpoint, ServiceEndpoints,
-    Withdrawn, key_name, keys_of,
+    key_name, keys_of,
 };
 use crate::foundation::clock::Moment;
 use crate::foundation::secret::Digest;
@@ -22,8 +22,8 @@ pub const LARGEST: usize = 5 << 20;
 const EVERY: Duration = Duration::from_secs(6 * 3_600);
 const OFTENEST: Duration = Duration::from_secs(3_600);
 const RAREST: Duration = Duration::from_secs(86_400);
-/// Withdrawn keys and addresses that are remembered; the oldest are forgotten first.
-const MOST_WITHDRAWN: usize = 128;
+/// An end that is further off is none, such as that of the year 9999: it is the same in every document.
+const NO_END: Duration = Duration::from_secs(10 * 366 * 86_400);
 
 /// An identity provider as a document describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +32,8 @@ pub struct Described {
     /// Whether the pinned signer signed it or, without one, a key that is trusted already; then nothing was read but
     /// what was signed.
     pub signed: bool,
+    /// Why a signature that is there does not count.
+    pub refused: Option<String>,
     /// SHA-256 of the document.
     pub digest: String,
     /// What names are encrypted to: X.509 in DER, as base64.
@@ -40,7 +42,7 @@ pub struct Described {
     pub dropped: Vec<String>,
     /// Until when it counts.
     pub valid_until: Option<Moment>,
-    /// Its own end, however far: by that documents are told from older ones.
+    /// Its own end: by that documents are told from older ones.
     pub ends: Option<Moment>,
     /// When the document should be looked at again.
     pub next_read_at: Moment,
@@ -104,8 +106,10 @@ pub fn describe_again(
     }
     let keys: Vec<_> = trusted.iter().map(|certificate| certificate.verifying_key().clone()).collect();
     match metadata::read_again(document, entity_id, (Some(&keys), &trusted), now) {
-        Err(MetadataError::NotSigned | MetadataError::Signature(_)) => {
-            describe_known(document, entity_id, (None, &trusted), now)
+        Err(MetadataError::NotSigned) => describe_known(document, entity_id, (None, &trusted), now),
+        Err(MetadataError::Signature(why)) => {
+            let described = describe_known(document, entity_id, (None, &trusted), now)?;
+            Ok(Described { refused: Some(why.to_string()), ..described })
         }
         read => described(document, read?, now),
     }
@@ -127,44 +131,15 @@ pub fn kept(
         digest: described.digest.clone(),
         read_at: now,
         given_at: now,
-        given_until: described.ends,
         valid_until: described.valid_until,
         dated_at: known
             .and_then(|known| known.metadata.as_ref())
             .and_then(|known| known.dated_so(described.valid_until)),
-        signed_until: described.ends.filter(|_| described.signed),
+        ends: described.ends,
+        signed: described.signed,
         dropped: described.dropped.clone(),
         encryption: described.encryption.clone(),
-        missed: None,
-        moving: None,
-    }
-}
-
-/// The keys and addresses that are not to come back by themselves, once `new` takes the place of what is known.
-pub fn withdrawn(
-    known: &SamlSettings,
-    new: &IdentityProvider,
-    (at, by_document): (Moment, bool),
-) -> Vec<Withdrawn> {
-    let present = new.names();
-    let mut withdrawn = known.withdrawn.clone();
-    for key in known.idp.names() {
-        withdrawn.retain(|one| one.key != key);
-        withdrawn.push(Withdrawn { key, at, by_document });
-    }
-    withdrawn.retain(|one| !present.contains(&one.key));
-    withdrawn.split_off(withdrawn.len().saturating_sub(MOST_WITHDRAWN))
-}
-
-/// What is known, and the keys that a document lists besides; as it is where those are more than are tried.
-pub fn with_keys_of(known: &IdentityProvider, listed: &IdentityProvider) -> IdentityProvider {
-    let mut all = known.certificates.clone();
-    let keys = known.key_names();
-    all.extend(listed.certificates.iter().filter(|new| !keys.contains(&key_name(new))).cloned());
-    let read: Vec<_> = all.iter().filter_map(|text| Certificate::from_base64(text).ok()).collect();
-    match keys_of(&read) {
-        Some(_) => IdentityProvider { certificates: all, ..known.clone() },
-        None => known.clone(),
+        offer: None,
     }
 }
 
@@ -177,7 +152,10 @@ pub fn renewal(text: &str, listed: &IdentityProvider, now: Moment) -> Option<Str
     }
     let name = key_name(text);
     let same = listed.certificates.iter().filter(|one| key_name(one) == name);
+    // Nor does anybody make a key younger than it can be: younger ones would wait.
+    let has_begun = |text: &str| Certificate::from_base64(text).is_ok_and(|read| read.not_before() <= now);
     let later = same.filter(|one| until(one).is_some_and(|until| until > now.plus(SOON)));
+    let later = later.filter(|one| has_begun(one));
     later.max_by_key(|one| until(one)).cloned()
 }
 
@@ -202,11 +180,12 @@ fn described(document: &[u8], read: IdpMetadata, now: Moment) -> Result<Describe
     Ok(Described {
         idp,
         signed: read.verified,
+        refused: None,
         digest: Digest::of(document).text(),
         encryption: read.encryption.as_ref().map(Certificate::base64),
         dropped: read.dropped.iter().map(|key| format!("key {}: {}", key.position, key.reason)).collect(),
         valid_until: read.valid_until,
-        ends: read.valid_until,
+        ends: read.valid_until.filter(|until| *until <= now.plus(NO_END)),
         next_read_at: now.plus(every),
     })
 }

@@ -23,9 +23,13 @@ impl Version {
         };
         if is_outdated {
             (own.idp, own.metadata) = (live.idp.clone(), live.metadata.clone());
-            own.withdrawn.clone_from(&live.withdrawn);
+            own.past.clone_from(&live.past);
         } else {
-            own.keep_withdrawn(live, self.created_at);
+            own.keep_past(live, self.created_at);
+            // Who goes back takes away all that has come since.
+            if self.state != VersionState::Draft {
+                own.past = live.past_of(&own.idp, own.metadata.as_ref(), (self.created_at, false));
+            }
         }
         self
     }
@@ -57,18 +61,21 @@ impl SamlSettings {
     }
 
     /// `typed_at`: when it was said who the provider is, if that was typed.
-    fn keep_withdrawn(&mut self, live: &Self, typed_at: Moment) {
-        let withdrawn = &live.withdrawn;
+    fn keep_past(&mut self, live: &Self, typed_at: Moment) {
+        let withdrawn = &live.past.withdrawn;
         let said_at = self.given_at().unwrap_or(typed_at);
         let is_gone =
             |name: &str| withdrawn.iter().any(|one| one.key == name && one.by_document && one.at > said_at);
         self.idp.certificates.retain(|text| !is_gone(&key_name(text)));
-        let present = self.idp.names();
+        let present = self.idp.key_names();
         for one in withdrawn {
-            let is_known = self.withdrawn.iter().any(|known| known.key == one.key);
+            let is_known = self.past.withdrawn.iter().any(|known| known.key == one.key);
             if !is_known && !present.contains(&one.key) {
-                self.withdrawn.push(one.clone());
+                self.past.withdrawn.push(one.clone());
             }
+        }
+        if self.idp.entity_id == live.idp.entity_id {
+            self.past.newest_end = self.past.newest_end.max(live.past.newest_end);
         }
     }
 }

@@ -25,10 +25,8 @@ pub struct SamlSettings {
     pub idp: IdentityProvider,
     /// Where `idp` was read. Absent: it was typed.
     pub metadata: Option<Metadata>,
-    /// Keys that were taken away and addresses that were left, wherever they had been read: none comes back by itself,
-    /// whatever describes the provider now.
-    #[serde(default)]
-    pub withdrawn: Vec<Withdrawn>,
+    /// Kept however the provider is described now.
+    pub past: Past,
     pub request: RequestSettings,
     pub wants: Wants,
     pub subject: Subject,
@@ -122,28 +120,20 @@ pub struct Metadata {
     pub read_at: Moment,
     /// When somebody said that this is who the provider is: they answer for what was read then.
     pub given_at: Moment,
-    /// The end of the document that was read then, signed or not: it is their word.
-    pub given_until: Option<Moment>,
-    /// The document's own `validUntil`. What was read at an address does not count beyond it.
+    /// Until when what was read counts; what was read at an address does not beyond it.
     pub valid_until: Option<Moment>,
     /// Since when that end is known, where documents since then have said the same; absent: since it was read.
-    #[serde(default)]
     pub dated_at: Option<Moment>,
-    /// The `validUntil` of the newest document whose signature counted, however far: one that ends before it is older.
-    pub signed_until: Option<Moment>,
+    /// The own `validUntil` of the document that counts, however far.
+    pub ends: Option<Moment>,
+    /// Whether a signature that counted was on it.
+    pub signed: bool,
     /// Keys that the document lists and that are not used, each with the reason.
-    #[serde(default)]
     pub dropped: Vec<String>,
-    /// What names are encrypted to that the provider encrypts itself: X.509 in DER, as base64. As with its other keys, no
-    /// document brings another one that nobody signed.
-    #[serde(default)]
+    /// What names are encrypted to that the provider encrypts itself: X.509 in DER, as base64.
     pub encryption: Option<String>,
-    /// Keys that are believed, and that a signed document does not list any more.
-    #[serde(default)]
-    pub missed: Option<Missed>,
-    /// Where people are to be sent, as a signed document says that may be an old one.
-    #[serde(default)]
-    pub moving: Option<Moving>,
+    /// What the address says otherwise, and waits for somebody.
+    pub offer: Option<String>,
 }
 
 impl Metadata {
@@ -157,74 +147,36 @@ impl Metadata {
     }
 }
 
+/// What is remembered of a provider, so that no old copy of a document turns it back.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Past {
+    /// Keys that were taken away, wherever they had been read: none comes back by itself.
+    pub withdrawn: Vec<Withdrawn>,
+    /// The latest end of all documents that counted: one that ends no later may be older.
+    pub newest_end: Option<Moment>,
+}
+
+impl Past {
+    /// Of a provider of which nothing was known.
+    pub fn beginning(metadata: Option<&Metadata>) -> Self {
+        Self { withdrawn: Vec::new(), newest_end: metadata.and_then(|metadata| metadata.ends) }
+    }
+}
+
 /// A key that counts no more.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Withdrawn {
-    /// As [`key_name`] tells it; or an address.
+    /// As [`key_name`] tells it.
     pub key: String,
     pub at: Moment,
     /// Who took it away: a document that counts, or else whoever said anew who the provider is.
     pub by_document: bool,
 }
 
-/// What is not newer than all that counted may be an old copy: what is missing in it stays trusted until it has been missing
-/// for a day.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Missed {
-    /// As [`key_name`] tells them.
-    pub keys: Vec<String>,
-    pub since: Moment,
-}
-
-/// Other addresses, which count once a day has passed of nothing else.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Moving {
-    pub sso: ServiceEndpoints,
-    pub slo: ServiceEndpoints,
-    pub since: Moment,
-}
-
-impl Moving {
-    /// From what is known to what is listed now: since when, if that was so before.
-    pub fn of(
-        (known, listed): (&IdentityProvider, &IdentityProvider),
-        before: Option<&Self>,
-        now: Moment,
-    ) -> Option<Self> {
-        let to = (&listed.sso, &listed.slo);
-        if to == (&known.sso, &known.slo) {
-            return None;
-        }
-        let same = before.filter(|before| (&before.sso, &before.slo) == to);
-        let since = same.map_or(now, |same| same.since);
-        Some(Self { sso: listed.sso.clone(), slo: listed.slo.clone(), since })
-    }
-
-    pub fn is_over(&self, now: Moment) -> bool {
-        now.since(self.since) >= PATIENCE
-    }
-}
-
-/// How long keys are missed before they are taken away, and people are sent where they were.
-const PATIENCE: Duration = Duration::from_secs(86_400);
-
-impl Missed {
-    /// These keys are missed now: since when, if they were missed before.
-    pub fn of(keys: Vec<String>, before: Option<&Self>, now: Moment) -> Option<Self> {
-        if keys.is_empty() {
-            return None;
-        }
-        let since = before.filter(|before| before.keys == keys).map_or(now, |before| before.since);
-        Some(Self { keys, since })
-    }
-
-    pub fn is_over(&self, now: Moment) -> bool {
-        now.since(self.since) >= PATIENCE
-    }
-}
+/// Withdrawn keys that are remembered; the oldest are forgotten first.
+const MOST_WITHDRAWN: usize = 128;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -256,15 +208,25 @@ impl SamlSettings {
         self.metadata.as_ref()?.valid_until
     }
 
-    /// Its certificates that are believed though the provider's own document does not list their keys any more, by their
-    /// fingerprints, and since when.
-    pub fn unlisted(&self) -> Vec<(String, Moment)> {
-        let Some(missed) = self.metadata.as_ref().and_then(|metadata| metadata.missed.as_ref()) else {
-            return Vec::new();
-        };
-        let is_missed = |text: &&String| missed.keys.contains(&key_name(text));
-        let all = self.idp.certificates.iter().filter(is_missed);
-        all.map(|text| (fingerprint(text), missed.since)).collect()
+    /// The past once `idp`, as it was read in `metadata` or typed, takes the place of what is known.
+    pub fn past_of(
+        &self,
+        idp: &IdentityProvider,
+        metadata: Option<&Metadata>,
+        (at, by_document): (Moment, bool),
+    ) -> Past {
+        let present = idp.key_names();
+        let mut withdrawn = self.past.withdrawn.clone();
+        for key in self.idp.key_names() {
+            withdrawn.retain(|one| one.key != key);
+            withdrawn.push(Withdrawn { key, at, by_document });
+        }
+        withdrawn.retain(|one| !present.contains(&one.key));
+        let withdrawn = withdrawn.split_off(withdrawn.len().saturating_sub(MOST_WITHDRAWN));
+        let own = metadata.and_then(|metadata| metadata.ends);
+        // Of another provider they say nothing.
+        let before = self.past.newest_end.filter(|_| self.idp.entity_id == idp.entity_id);
+        Past { withdrawn, newest_end: before.max(own) }
     }
 
     /// Until when, if that is soon: what is renewed in time has been read anew twice before. A document that is written anew
@@ -279,8 +241,9 @@ impl SamlSettings {
 /// What to do about metadata that runs out.
 pub const RENEW: &str = "nothing newer that counts is at its address; look at what is offered there, have the provider renew it, or give it as a document, which never runs out";
 
-/// What to do about a key that the provider's own document does not list any more.
-pub const UNLISTED: &str = "after a day it goes by itself, unless an older copy may be at the address; if the provider has given it up, have the metadata read anew, and it goes at once";
+/// What to do about an offer.
+pub const OFFERED: &str =
+    "compare it with what the provider's administrator says, and have the metadata read anew if it is theirs";
 
 /// How we ask.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -392,12 +355,10 @@ pub struct AttributeMapping {
     pub given_name: Vec<String>,
     pub family_name: Vec<String>,
     pub groups: Vec<String>,
-    #[serde(default)]
     pub locale: Vec<String>,
     /// Further claims of one value.
     pub claims: BTreeMap<String, Vec<String>>,
     /// Further claims that are lists, of however many values.
-    #[serde(default)]
     pub claim_lists: BTreeMap<String, Vec<String>>,
 }
 
@@ -643,11 +604,6 @@ impl IdentityProvider {
     /// SHA-256 of each certificate, as people compare them: hexadecimal digits.
     pub fn fingerprints(&self) -> Vec<String> {
         self.certificates.iter().map(|text| fingerprint(text)).collect()
-    }
-
-    /// Its keys and addresses.
-    pub fn names(&self) -> Vec<String> {
-        self.key_names().into_iter().chain(self.addresses().map(str::to_owned)).collect()
     }
 
     /// The keys of its certificates: of two certificates of one key, a connection trusts the same.

@@ -149,11 +149,11 @@ fn of_saml(saml: &SamlSettings) -> SamlSettings {
         metadata.digest.clear();
         metadata.read_at = crate::foundation::clock::Moment::from_millis(0);
         metadata.given_at = metadata.read_at;
-        (metadata.given_until, metadata.valid_until, metadata.signed_until) = (None, None, None);
-        (metadata.dated_at, metadata.encryption) = (None, None);
-        (metadata.dropped, metadata.missed, metadata.moving) = (Vec::new(), None, None);
+        (metadata.valid_until, metadata.dated_at, metadata.ends) = (None, None, None);
+        (metadata.encryption, metadata.offer) = (None, None);
+        (metadata.signed, metadata.dropped) = (false, Vec::new());
     }
-    known.withdrawn.clear();
+    known.past = Default::default();
     // The format of the name stays: it says which names may be taken for the person.
     let RequestSettings { binding, force_authn, login_hint, signature, .. } = DULL;
     known.request = RequestSettings { binding, force_authn, login_hint, signature, ..known.request };

@@ -158,6 +158,30 @@ pub async fn of(db: &mut impl Read, connection: ConnectionId, version: i64) -> R
     run.map_or(Ok(Run::default()), |row| read(&row, 0))
 }
 
+/// What is known of one version is known of another, which is the same under a number that is new.
+pub async fn carry_on(
+    tx: &mut Tx<'_>,
+    connection: ConnectionId,
+    (from, to): (i64, i64),
+) -> Result<(), StoreError> {
+    tx.execute(
+        "INSERT INTO connection_runs (connection_id, version, worked_at, failures, failing_since, told_at,
+                                      groups_missing_at)
+         SELECT connection_id, CAST($3 AS BIGINT), worked_at, failures, failing_since, told_at, groups_missing_at
+         FROM connection_runs WHERE connection_id = $1 AND version = $2",
+        params![connection, from, to],
+    )
+    .await?;
+    tx.execute(
+        "INSERT INTO connection_run_failures (connection_id, version, who, failed_at, known_at)
+         SELECT connection_id, CAST($3 AS BIGINT), who, failed_at, known_at
+         FROM connection_run_failures WHERE connection_id = $1 AND version = $2",
+        params![connection, from, to],
+    )
+    .await?;
+    Ok(())
+}
+
 /// Whom a version's failures befell.
 pub async fn befell(
     db: &mut impl Read,

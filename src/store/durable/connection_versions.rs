@@ -2,7 +2,7 @@
 //! connection itself.
 
 use super::engine::{Read, Row, StoreError, Tx, params};
-use super::{json, parsed, to_json};
+use super::{connection_runs, json, parsed, to_json};
 use crate::foundation::clock::Moment;
 use crate::foundation::id::ConnectionId;
 use crate::model::connection::{Connection, Version, VersionState};
@@ -99,6 +99,14 @@ pub async fn next(db: &mut impl Read, connection: &Connection) -> Result<i64, St
     let row = db.one(sql, params![connection.id]).await?;
     let highest = row.map(|row| row.get::<Option<i64>>(0)).transpose()?.flatten().unwrap_or(0);
     Ok(connection.version.max(highest) + 1)
+}
+
+/// Another number for what is live, or was last, and stays what it is: by it nobody completes what was begun before
+/// (threats H04). How it did goes on.
+pub async fn renumber(tx: &mut Tx<'_>, connection: &Connection) -> Result<i64, StoreError> {
+    let number = next(tx, connection).await?;
+    connection_runs::carry_on(tx, connection.id, (connection.version, number)).await?;
+    Ok(number)
 }
 
 pub async fn put(tx: &mut Tx<'_>, version: &Version) -> Result<(), StoreError> {

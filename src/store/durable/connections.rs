@@ -1,8 +1,8 @@
 //! Connections in the durable store.
 
-use super::engine::{Read, Row, StoreError, Tx, params};
+use super::engine::{Lock, Read, Row, StoreError, Tx, params};
 use super::known::Known;
-use super::{parsed, to_json};
+use super::{connection_versions, parsed, to_json};
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{ConnectionId, OrganizationId, ProjectId};
 use crate::foundation::shared::Shared;
@@ -161,20 +161,26 @@ pub async fn update(tx: &mut Tx<'_>, connection: &Connection) -> Result<(), Stor
     Ok(())
 }
 
-/// Switches every connection of an organization off; a login that is under way by one of them does not complete. Numbers
-/// that drafts have are never given again.
+/// Switches every connection of an organization off; a login that is under way by one of them does not complete.
 pub async fn disable_all(
     tx: &mut Tx<'_>,
     organization: OrganizationId,
     now: Moment,
 ) -> Result<u64, StoreError> {
-    let sql = "UPDATE connections
-               SET state = $2, updated_at = $3, version = 1 + (
-                   SELECT CASE WHEN MAX(v.version) > connections.version THEN MAX(v.version)
-                               ELSE connections.version END
-                   FROM connection_versions v WHERE v.connection_id = connections.id)
-               WHERE organization_id = $1 AND state <> $2";
-    tx.execute(sql, params![organization, ConnectionState::Disabled.word(), now]).await
+    for one in of_organization(tx, organization).await? {
+        tx.lock(Lock::Exclusive, "connections", &one.id.to_string()).await?;
+    }
+    let mut many = 0;
+    for before in of_organization(tx, organization).await? {
+        if before.state == ConnectionState::Disabled {
+            continue;
+        }
+        let version = connection_versions::renumber(tx, &before).await?;
+        let off = Connection { state: ConnectionState::Disabled, version, updated_at: now, ..before };
+        update(tx, &off).await?;
+        many += 1;
+    }
+    Ok(many)
 }
 
 fn lifecycle(row: &Row, at: usize) -> Result<Lifecycle, StoreError> {

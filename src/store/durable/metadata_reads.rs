@@ -14,8 +14,6 @@ pub struct MetadataRead {
     /// In a row, since then.
     pub failures: i64,
     pub failure: Option<String>,
-    /// The digest of what was last told to be offered and waits for an operator.
-    pub offered: Option<String>,
 }
 
 fn read(row: &Row) -> Result<MetadataRead, StoreError> {
@@ -25,12 +23,11 @@ fn read(row: &Row) -> Result<MetadataRead, StoreError> {
         read_at: row.get(2)?,
         failures: row.get(3)?,
         failure: row.get(4)?,
-        offered: row.get(5)?,
     })
 }
 
 pub async fn find(db: &mut impl Read, connection: ConnectionId) -> Result<Option<MetadataRead>, StoreError> {
-    let sql = "SELECT connection_id, next_read_at, read_at, failures, failure, offered FROM metadata_reads
+    let sql = "SELECT connection_id, next_read_at, read_at, failures, failure FROM metadata_reads
                WHERE connection_id = $1";
     db.one(sql, params![connection]).await?.as_ref().map(read).transpose()
 }
@@ -41,13 +38,12 @@ pub async fn due(
     now: Moment,
     limit: i64,
 ) -> Result<Vec<(ProjectId, MetadataRead)>, StoreError> {
-    let sql =
-        "SELECT m.connection_id, m.next_read_at, m.read_at, m.failures, m.failure, m.offered, c.project_id
+    let sql = "SELECT m.connection_id, m.next_read_at, m.read_at, m.failures, m.failure, c.project_id
                FROM metadata_reads m JOIN connections c ON c.id = m.connection_id
                WHERE m.next_read_at <= $1 AND c.state <> 'disabled'
                ORDER BY m.next_read_at LIMIT $2";
     let rows = db.all(sql, params![now, limit]).await?;
-    rows.iter().map(|row| Ok((row.get(6)?, read(row)?))).collect()
+    rows.iter().map(|row| Ok((row.get(5)?, read(row)?))).collect()
 }
 
 /// Takes one turn: false where another node has taken it.
@@ -58,19 +54,12 @@ pub async fn claim(tx: &mut Tx<'_>, turn: &MetadataRead, next_read_at: Moment) -
 
 pub async fn put(tx: &mut Tx<'_>, turn: &MetadataRead) -> Result<(), StoreError> {
     tx.execute(
-        "INSERT INTO metadata_reads (connection_id, next_read_at, read_at, failures, failure, offered)
-         VALUES ($1, $2, $3, $4, $5, $6)
+        "INSERT INTO metadata_reads (connection_id, next_read_at, read_at, failures, failure)
+         VALUES ($1, $2, $3, $4, $5)
          ON CONFLICT (connection_id) DO UPDATE
          SET next_read_at = excluded.next_read_at, read_at = excluded.read_at, failures = excluded.failures,
-             failure = excluded.failure, offered = excluded.offered",
-        params![
-            turn.connection_id,
-            turn.next_read_at,
-            turn.read_at,
-            turn.failures,
-            turn.failure.as_deref(),
-            turn.offered.as_deref()
-        ],
+             failure = excluded.failure",
+        params![turn.connection_id, turn.next_read_at, turn.read_at, turn.failures, turn.failure.as_deref()],
     )
     .await?;
     Ok(())
@@ -81,6 +70,34 @@ pub async fn tell(tx: &mut Tx<'_>, connection: ConnectionId, until: Moment) -> R
     let sql = "UPDATE metadata_reads SET told_until = $2
                WHERE connection_id = $1 AND COALESCE(told_until, 0) <> $2";
     Ok(tx.execute(sql, params![connection, until]).await? > 0)
+}
+
+/// That the trail tells what waits for somebody, by its digest; true: it was not told last, or, where `since` is given, not
+/// since then.
+pub async fn tell_offer(
+    tx: &mut Tx<'_>,
+    connection: ConnectionId,
+    digest: &str,
+    (since, now): (Option<Moment>, Moment),
+) -> Result<bool, StoreError> {
+    let sql = "UPDATE metadata_reads SET told_offer = $2, told_at = $3
+               WHERE connection_id = $1 AND (COALESCE(told_offer, '') <> $2 OR told_at <= $4)";
+    let since = since.unwrap_or(Moment::from_millis(i64::MIN));
+    Ok(tx.execute(sql, params![connection, digest, now, since]).await? > 0)
+}
+
+/// That owners are written to about what waits for somebody; true: they were not, about this since the first moment, nor about
+/// anything since the second.
+pub async fn mail_offer(
+    tx: &mut Tx<'_>,
+    connection: ConnectionId,
+    digest: &str,
+    ((this, any), now): ((Moment, Moment), Moment),
+) -> Result<bool, StoreError> {
+    let sql = "UPDATE metadata_reads SET mailed_offer = $2, mailed_at = $3
+               WHERE connection_id = $1
+               AND (mailed_at IS NULL OR mailed_at <= $4 OR (mailed_offer <> $2 AND mailed_at <= $5))";
+    Ok(tx.execute(sql, params![connection, digest, now, this, any]).await? > 0)
 }
 
 /// The connection is read at no address any more.

@@ -135,6 +135,7 @@ async fn s1_a7_h17_owners_are_told_before_the_metadata_of_a_provider_runs_out() 
             let described = Described {
                 idp,
                 signed: false,
+                refused: None,
                 digest: "x".into(),
                 encryption: None,
                 dropped: Vec::new(),
@@ -145,8 +146,7 @@ async fn s1_a7_h17_owners_are_told_before_the_metadata_of_a_provider_runs_out() 
             saml.metadata = Some(kept(&described, source, (None, None), None, read_at));
             connections::update(tx, &known).await?;
             let (connection_id, next_read_at, failures) = (id, now, 0);
-            let turn =
-                MetadataRead { connection_id, next_read_at, read_at, failures, failure: None, offered: None };
+            let turn = MetadataRead { connection_id, next_read_at, read_at, failures, failure: None };
             metadata_reads::put(tx, &turn).await
         });
         let written: Result<(), StoreError> = written.await;

@@ -4,22 +4,22 @@
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use super::super::newer::newer;
 use super::*;
 use crate::model::connection::{
-    IdentityProvider, IdpInitiated, LoginHint, MetadataSource, OwnCertificates, RequestBinding,
-    RequestSettings, SamlPreset, ServiceEndpoint, ServiceEndpoints, Subject, WantedSignature, Wants,
-    Withdrawn, key_name,
+    IdentityProvider, IdpInitiated, LoginHint, Metadata, MetadataSource, OwnCertificates, Past,
+    RequestBinding, RequestSettings, SamlPreset, ServiceEndpoint, ServiceEndpoints, Subject, WantedSignature,
+    Wants, Withdrawn, key_name,
 };
 use crate::protocol::saml::keys::{KeyKind, SigningKey, self_signed};
 
 const DAY: Duration = Duration::from_secs(86_400);
-const LEFT: &str = "https://left.test/sso";
 const NOW: Moment = Moment::from_seconds(1_790_000_000);
 
-/// Two that are known, one that is new, and one that was withdrawn.
-static KEYS: LazyLock<[Idp; 4]> = LazyLock::new(|| [(); 4].map(|()| Idp::new()));
+/// Two that are known, one that is younger, one that was withdrawn, and one that is no younger than those that are known.
+static KEYS: LazyLock<[Idp; 5]> = LazyLock::new(|| [10, 5, 1, 2, 7].map(Idp::of_days_ago));
 
 struct Idp {
     key: SigningKey,
@@ -27,42 +27,25 @@ struct Idp {
 }
 
 impl Idp {
-    fn new() -> Self {
+    fn of_days_ago(days: u32) -> Self {
         let key = SigningKey::generate(KeyKind::P256).unwrap();
-        let certificate = certificate(&key, DAY * 900);
+        let certificate = certificate(&key, days, DAY * 900);
         Self { key, certificate }
     }
 }
 
-fn certificate(key: &SigningKey, until: Duration) -> String {
-    self_signed(key, "idp", NOW.minus(DAY), NOW.plus(until), &[1]).unwrap().base64()
+fn certificate(key: &SigningKey, days_ago: u32, until: Duration) -> String {
+    self_signed(key, "idp", NOW.minus(DAY * days_ago), NOW.plus(until), &[1]).unwrap().base64()
 }
 
-/// The first row and column say who, when and what; `known` ends in 30 days. `adds, fresh`: where the connection was set up
-/// a moment ago, by a document of that end.
+/// By whom and when, in rows, and what, in columns. The newest of all that counted ends in 30 days, or does not say when, or
+/// its end is over: `later` is later than that.
 const TABLE: &str = "
-                  | adds         | adds, fresh  | keeps     | drops     | moves     | moves back | brings back | renews
-  pinned  later   | taken        | taken        | taken     | taken     | taken     | taken      | taken       | taken
-  pinned  equal   | patiently    | old          | patiently | patiently | patiently | withdrawn  | withdrawn   | patiently
-  pinned  sooner  | partly       | old          | partly    | partly    | older     | older      | older       | partly
-  pinned  undated | older        | older        | older     | older     | older     | older      | older       | older
-  listed  later   | taken        | taken        | taken     | taken     | taken     | taken      | withdrawn   | taken
-  listed  equal   | patiently    | old          | patiently | patiently | patiently | withdrawn  | withdrawn   | patiently
-  listed  sooner  | partly       | old          | partly    | partly    | older     | older      | older       | partly
-  listed  undated | partly       | old          | partly    | partly    | older     | older      | older       | partly
-  nobody  later   | certificates | certificates | taken     | fewer     | addresses | addresses  | withdrawn   | taken
-  nobody  equal   | certificates | certificates | taken     | fewer     | addresses | addresses  | withdrawn   | taken
-  nobody  sooner  | certificates | certificates | taken     | fewer     | addresses | addresses  | withdrawn   | taken
-  nobody  undated | certificates | certificates | taken     | fewer     | addresses | addresses  | withdrawn   | taken
-";
-
-/// The same where nothing that is known has an end.
-const UNDATED: &str = "
-                  | adds         | adds, fresh  | keeps     | drops     | moves     | moves back | brings back | renews
-  pinned  later   | patiently    | patiently    | patiently | patiently | patiently | withdrawn  | withdrawn   | patiently
-  pinned  undated | patiently    | patiently    | patiently | patiently | patiently | withdrawn  | withdrawn   | patiently
-  listed  later   | patiently    | patiently    | patiently | patiently | patiently | withdrawn  | withdrawn   | patiently
-  listed  undated | patiently    | patiently    | patiently | patiently | patiently | withdrawn  | withdrawn   | patiently
+                  | adds    | adds older | drops   | drops youngest | replaces | moves   | moves, adds | encrypts | brings back | brings back, adds | only withdrawn | renews
+  signed  later   | taken   | offered    | taken   | offered        | taken    | taken   | taken       | taken    | offered     | partly            | offered        | taken
+  signed  not     | taken   | offered    | taken   | offered        | taken    | offered | partly      | offered  | offered     | partly            | offered        | taken
+  nobody  later   | offered | offered    | offered | offered        | offered  | offered | offered     | offered  | offered     | offered           | offered        | same
+  nobody  not     | offered | offered    | offered | offered        | offered  | offered | offered     | offered  | offered     | offered           | offered        | same
 ";
 
 /// Who, when, what, and what becomes of it.
@@ -80,9 +63,9 @@ fn cells(table: &'static str) -> Vec<[&'static str; 4]> {
     rows.flat_map(cell).collect()
 }
 
-fn known(who: &str, until: Option<Moment>, is_fresh: bool) -> SamlSettings {
-    let [one, two, _, withdrawn] = &*KEYS;
-    let given_at = if is_fresh { NOW } else { NOW.minus(DAY * 40) };
+fn known(who: &str, newest_end: Option<Moment>) -> SamlSettings {
+    let [one, two, _, withdrawn, _] = &*KEYS;
+    let given_at = NOW.minus(DAY * 40);
     let redirect = Some(ServiceEndpoint { location: "https://idp.test/sso".into(), response_location: None });
     SamlSettings {
         preset: SamlPreset::Generic,
@@ -99,18 +82,22 @@ fn known(who: &str, until: Option<Moment>, is_fresh: bool) -> SamlSettings {
             digest: String::new(),
             read_at: given_at,
             given_at,
-            given_until: until,
-            valid_until: until,
+            valid_until: newest_end,
             dated_at: None,
-            signed_until: until.filter(|_| !is_fresh && who != "nobody"),
+            ends: newest_end,
+            signed: who != "nobody",
             dropped: Vec::new(),
             encryption: None,
-            missed: None,
-            moving: None,
+            offer: None,
         }),
-        withdrawn: [key_name(&withdrawn.certificate), LEFT.to_owned()]
-            .map(|key| Withdrawn { key, at: given_at, by_document: true })
-            .into(),
+        past: Past {
+            withdrawn: vec![Withdrawn {
+                key: key_name(&withdrawn.certificate),
+                at: given_at,
+                by_document: true,
+            }],
+            newest_end,
+        },
         request: RequestSettings {
             binding: RequestBinding::Redirect,
             force_authn: false,
@@ -132,30 +119,33 @@ fn known(who: &str, until: Option<Moment>, is_fresh: bool) -> SamlSettings {
     }
 }
 
-fn document(known: &SamlSettings, who: &str, when: &str, what: &str) -> Described {
-    let [one, two, new, withdrawn] = &*KEYS;
+fn document(known: &SamlSettings, who: &str, ends: Option<Moment>, what: &str) -> Described {
+    let [one, two, new, withdrawn, older] = KEYS.each_ref().map(|idp| idp.certificate.clone());
     let mut idp = known.idp.clone();
+    let mut moves = || idp.sso.redirect.as_mut().unwrap().location = "https://new.test/sso".into();
     match what {
-        "adds" | "adds, fresh" => idp.certificates.push(new.certificate.clone()),
-        "keeps" => {}
-        "drops" => idp.certificates = vec![two.certificate.clone()],
-        "moves" => idp.sso.redirect.as_mut().unwrap().location = "https://new.test/sso".into(),
-        "moves back" => idp.sso.redirect.as_mut().unwrap().location = LEFT.into(),
-        "brings back" => idp.certificates.push(withdrawn.certificate.clone()),
-        "renews" => idp.certificates[0] = certificate(&one.key, DAY * 950),
+        "moves" | "moves, adds" => moves(),
+        _ => {}
+    }
+    match what {
+        "adds" | "moves, adds" => idp.certificates.push(new),
+        "adds older" => idp.certificates.push(older),
+        "keeps" | "encrypts" | "moves" => {}
+        "drops" => idp.certificates = vec![two],
+        "drops youngest" => idp.certificates = vec![one.clone()],
+        "replaces" => idp.certificates = vec![new],
+        "brings back" => idp.certificates.push(withdrawn),
+        "brings back, adds" => idp.certificates.extend([withdrawn, new]),
+        "only withdrawn" => idp.certificates = vec![withdrawn],
+        "renews" => idp.certificates[0] = certificate(&KEYS[0].key, 0, DAY * 950),
         what => panic!("{what}"),
     }
-    let ends = match when {
-        "later" => Some(NOW.plus(DAY * 31)),
-        "equal" => Some(NOW.plus(DAY * 30)),
-        "sooner" => Some(NOW.plus(DAY * 5)),
-        _ => None,
-    };
     Described {
         idp,
         signed: who != "nobody",
+        refused: None,
         digest: "other".to_owned(),
-        encryption: None,
+        encryption: (what == "encrypts").then_some(one),
         dropped: Vec::new(),
         valid_until: ends,
         ends,
@@ -163,22 +153,32 @@ fn document(known: &SamlSettings, who: &str, when: &str, what: &str) -> Describe
     }
 }
 
-fn word(judged: &Result<Verdict, MetadataReadError>) -> &'static str {
-    match judged {
-        Ok(Verdict::Taken) => "taken",
-        Ok(Verdict::Patiently) => "patiently",
-        Ok(Verdict::Partly) => "partly",
-        Ok(Verdict::Offered(why)) => match why {
-            Why::Certificates => "certificates",
-            Why::Addresses => "addresses",
-            Why::Withdrawn => "withdrawn",
-            Why::Fewer => "fewer",
-            Why::Encryption => "encryption",
-            Why::Old => "old",
-        },
-        Err(MetadataReadError::Older(_)) => "older",
-        Err(other) => panic!("{other}"),
+/// What is known once a document came, and whether something of it waits.
+fn after(known: &SamlSettings, described: &Described) -> (SamlSettings, Verdict) {
+    let verdict = judge(known, described, NOW).unwrap();
+    (newer(known, (described.clone(), verdict.clone()), NOW), verdict)
+}
+
+fn encryption(saml: &SamlSettings) -> Option<&String> {
+    saml.metadata.as_ref().unwrap().encryption.as_ref()
+}
+
+fn word(known: &SamlSettings, described: &Described) -> &'static str {
+    let (after, verdict) = after(known, described);
+    let is_changed = (&after.idp, encryption(&after)) != (&known.idp, encryption(known));
+    let is_all = (&after.idp, encryption(&after)) == (&described.idp, described.encryption.as_ref());
+    match (is_changed, verdict.offer.is_some()) {
+        (true, true) if !is_all => "partly",
+        (true, false) if is_all => "taken",
+        (false, true) => "offered",
+        (false, false) => "same",
+        told => panic!("{told:?}: {after:?}"),
     }
+}
+
+/// The names of these of [`KEYS`].
+fn keys_of<const N: usize>(which: [usize; N]) -> [String; N] {
+    which.map(|one| key_name(&KEYS[one].certificate))
 }
 
 fn keys(saml: &SamlSettings) -> Vec<String> {
@@ -187,72 +187,98 @@ fn keys(saml: &SamlSettings) -> Vec<String> {
 
 #[test]
 fn m15_the_table_of_what_a_document_does() {
-    for (table, until) in [(TABLE, Some(NOW.plus(DAY * 30))), (UNDATED, None)] {
-        for [who, when, what, expected] in cells(table) {
-            let known = known(who, until, what.ends_with("fresh"));
-            let described = document(&known, who, when, what);
-            let judged = judge(&known, &described, NOW);
-            assert_eq!(word(&judged), expected, "{who} {when} {what} {until:?}");
-            let Ok(verdict) = judged else { continue };
-            // What is listed no more, or was withdrawn, is believed only as far as the verdict says.
-            let after = newer(&known, (described.clone(), verdict), NOW);
-            let lost: Vec<_> = keys(&known).into_iter().filter(|one| !keys(&after).contains(one)).collect();
-            let is_gone_at_once = verdict == Verdict::Taken && what == "drops";
-            assert_eq!(lost.len(), usize::from(is_gone_at_once), "{who} {when} {what}");
-            let gains = keys(&after).len() + lost.len() > keys(&known).len();
-            let may_gain = matches!(what, "adds" | "adds, fresh" | "brings back");
-            assert_eq!(gains, may_gain && !matches!(verdict, Verdict::Offered(_)), "{who} {when} {what}");
-            let moves = has_moved(&known.idp, &after.idp);
-            assert_eq!(moves, verdict == Verdict::Taken && what.starts_with("moves"), "{who} {when} {what}");
-            let is_missed = matches!(verdict, Verdict::Patiently | Verdict::Partly) && what == "drops";
-            assert_eq!(!after.unlisted().is_empty(), is_missed, "{who} {when} {what}");
-            // A day later, of nothing else, it is gone, or there.
-            if is_missed || (verdict == Verdict::Patiently && what == "moves") {
-                let tomorrow = NOW.plus(DAY);
-                let verdict = judge(&after, &described, tomorrow).unwrap();
-                let later = newer(&after, (described, verdict), tomorrow);
-                if is_missed {
-                    assert_eq!(keys(&later), [key_name(&KEYS[1].certificate)], "{who} {when}");
-                }
-                assert_eq!(has_moved(&known.idp, &later.idp), !is_missed, "{who} {when}");
-                assert_eq!(later.withdrawn.len(), 3, "and what it was does not come back");
-            }
-            // By the address alone no certificate is changed that is not about to run out.
-            if who == "nobody" {
-                assert_eq!(after.idp, known.idp, "{when} {what}");
+    let until = |days| Some(NOW.plus(DAY * days));
+    for newest_end in [until(30), None, Some(NOW.minus(DAY))] {
+        for [who, when, what, expected] in cells(TABLE) {
+            // Only what somebody has had read, and what counted since, says that documents have an end.
+            let ends = match when {
+                "later" if newest_end.is_none() => continue,
+                "later" => vec![until(31)],
+                _ if newest_end == until(30) => vec![until(30), until(5), None],
+                _ if newest_end.is_none() => vec![None, until(31)],
+                _ => vec![None],
+            };
+            for (end, signer) in ends.into_iter().flat_map(|end| [(end, "listed"), (end, "pinned")]) {
+                let known = known(signer, newest_end);
+                let described = document(&known, who, end, what);
+                let case = format!("{signer} {who} {end:?} {what} {newest_end:?}");
+                assert_eq!(word(&known, &described), expected, "{case}");
+                let (after, verdict) = after(&known, &described);
+                assert!(!keys(&after).contains(&keys_of([3])[0]), "{case}: it was withdrawn");
+                let offer = &after.metadata.as_ref().unwrap().offer;
+                assert_eq!(offer.is_some(), verdict.offer.is_some(), "{case}: it is shown");
+                // What counts no more is remembered, and so is the latest end.
+                let gone = keys(&known).into_iter().filter(|one| !keys(&after).contains(one));
+                let is_remembered = |key| after.past.withdrawn.iter().any(|one| one.key == key);
+                assert!(gone.into_iter().all(is_remembered), "{case}");
+                assert!(after.past.newest_end >= newest_end, "{case}");
+                // The same document again changes nothing more.
+                let again = judge(&after, &described, NOW).unwrap();
+                assert_eq!(newer(&after, (described.clone(), again), NOW).idp, after.idp, "{case}");
             }
         }
     }
 }
 
 #[test]
-fn m15_a_document_that_replaces_every_key_counts_after_a_day_of_nothing_else() {
-    let known = known("listed", Some(NOW.plus(DAY * 300)), true);
-    let mut described = document(&known, "listed", "sooner", "keeps");
-    described.idp.certificates = vec![KEYS[2].certificate.clone()];
-    assert_eq!(word(&judge(&known, &described, NOW)), "old");
-    let waits = newer(&known, (described.clone(), Verdict::Offered(Why::Old)), NOW);
-    assert_eq!((keys(&waits), waits.unlisted().len()), (keys(&known), 2));
-    let tomorrow = NOW.plus(DAY);
-    assert_eq!(word(&judge(&waits, &described, tomorrow)), "partly");
-    let after = newer(&waits, (described.clone(), Verdict::Partly), tomorrow);
-    assert_eq!(keys(&after), [key_name(&KEYS[2].certificate)]);
-    // One that lists a key that is known may be from before the connection was there: that one stays, and nothing is added.
-    described.idp.certificates.push(KEYS[0].certificate.clone());
-    let waits = newer(&known, (described.clone(), Verdict::Offered(Why::Old)), NOW);
-    assert_eq!(word(&judge(&waits, &described, tomorrow)), "old");
-    let after = newer(&waits, (described, Verdict::Offered(Why::Old)), tomorrow);
-    assert_eq!(keys(&after), [key_name(&KEYS[0].certificate)]);
+fn m15_what_is_read_or_typed_anew_forgets_neither_the_latest_end_nor_what_was_withdrawn() {
+    let known = known("pinned", Some(NOW.plus(DAY * 300)));
+    let mut idp = known.idp.clone();
+    idp.certificates = vec![KEYS[1].certificate.clone()];
+    let mut metadata = known.metadata.clone().unwrap();
+    metadata.ends = Some(NOW.plus(DAY * 7));
+    for metadata in [Some(metadata), None] {
+        let past = known.past_of(&idp, metadata.as_ref(), (NOW, false));
+        assert_eq!(past.newest_end, Some(NOW.plus(DAY * 300)));
+        assert_eq!(past.withdrawn.len(), 2);
+        let anew = SamlSettings { idp: idp.clone(), past, ..known.clone() };
+        for days in [300, 301] {
+            let old = document(&known, "pinned", Some(NOW.plus(DAY * days)), "moves");
+            let (after, verdict) = after(&anew, &old);
+            assert_eq!(keys(&after), keys_of([1]), "what somebody took away needs somebody");
+            assert!(verdict.offer.unwrap().to_string().contains("withdrawn"));
+            assert_eq!(has_moved(&after.idp, &anew.idp), days == 301);
+        }
+    }
+    // Another provider's dates are its own.
+    let other = IdentityProvider { entity_id: Some("https://other.test".into()), ..idp };
+    assert_eq!(known.past_of(&other, None, (NOW, false)).newest_end, None);
 }
 
 #[test]
-fn m15_documents_without_an_end_worth_the_name_are_no_newer_because_they_were_read_later() {
-    let known = known("pinned", Some(NOW.plus(DAY * 400)), false);
-    let far = Moment::from_seconds(253_402_300_799);
-    let mut first = document(&known, "pinned", "later", "keeps");
-    (first.ends, first.valid_until) = (Some(far), Some(NOW.plus(DAY * 400)));
-    let after = newer(&known, (first, Verdict::Taken), NOW);
-    let mut again = document(&after, "pinned", "later", "brings back");
-    (again.ends, again.valid_until) = (Some(far), Some(NOW.plus(DAY * 401)));
-    assert_eq!(word(&judge(&after, &again, NOW.plus(DAY))), "withdrawn");
+fn m15_of_a_provider_of_two_keys_of_one_moment_neither_is_taken_away_by_a_copy_that_has_the_other() {
+    let mut known = known("listed", None);
+    let twin = Idp::of_days_ago(5);
+    known.idp.certificates = vec![KEYS[1].certificate.clone(), twin.certificate.clone()];
+    for one in [&KEYS[1], &twin] {
+        let mut described = document(&known, "listed", None, "keeps");
+        described.idp.certificates = vec![one.certificate.clone()];
+        assert_eq!(word(&known, &described), "offered");
+    }
+}
+
+#[test]
+fn m15_how_long_a_document_is_good_for() {
+    let until = |days| Some(NOW.plus(DAY * days));
+    let over = Some(NOW.minus(DAY));
+    for (signer, who, known_end, own, what, expected) in [
+        ("listed", "listed", until(30), until(40), "keeps", until(40)),
+        ("listed", "listed", until(30), until(5), "keeps", until(30)),
+        ("listed", "listed", until(30), None, "keeps", until(30)),
+        // It has stopped to say when, which whoever signs for many does not.
+        ("listed", "listed", over, None, "keeps", None),
+        ("pinned", "pinned", over, None, "keeps", over),
+        ("listed", "listed", None, until(5), "keeps", None),
+        // Older than what is known, or nobody's.
+        ("listed", "listed", until(30), until(30), "drops youngest", until(30)),
+        ("listed", "nobody", until(30), until(40), "keeps", until(30)),
+        ("nobody", "nobody", until(30), until(40), "keeps", until(40)),
+        ("nobody", "nobody", until(30), until(40), "only withdrawn", until(30)),
+        ("nobody", "nobody", until(30), until(5), "keeps", until(30)),
+    ] {
+        let known = known(signer, known_end);
+        let described = document(&known, who, own, what);
+        let after = after(&known, &described).0.metadata.unwrap().valid_until;
+        assert_eq!(after, expected, "{signer} {who} {known_end:?} {own:?} {what}");
+    }
 }

@@ -1,5 +1,7 @@
 //! The doors of a SAML connection: where answers are posted, and where the browser then takes them up.
 
+mod former;
+
 use std::ops::Deref;
 use std::time::Duration;
 
@@ -9,7 +11,6 @@ use tower_sessions::Session;
 
 use super::answered;
 use super::unasked::{self, Onward};
-use crate::broker::connection_return;
 use crate::foundation::clock::Moment;
 use crate::foundation::email::Email;
 use crate::foundation::id::{ConnectionId, FlowId};
@@ -21,8 +22,8 @@ use crate::login::doorstep::{self, About, Came, Serves, Standing, Told, stop};
 use crate::login::flow::{self, Again, Journey};
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, answer, answer_in, authenticate, next};
-use crate::model::connection::{Connection, SamlConnection};
-use crate::model::login::{Authenticated, Away, Login, Proof, PutAside, Stage, Vouched};
+use crate::model::connection::SamlConnection;
+use crate::model::login::{Authenticated, Login, Proof, PutAside, Stage, Vouched};
 use crate::protocol::oauth::params::Params;
 use crate::protocol::saml::assertion::Assertion;
 use crate::protocol::saml::binding::post;
@@ -280,37 +281,6 @@ impl Answered<'_> {
         let of = (self.connection.id, self.connection.version);
         let heard = answered::heard(self.connection, assertion.get());
         Evidence::of(self.visitor, of, &diagnosis.refusal, &heard)
-    }
-
-    /// What cannot be verified may be anybody's. But if this version has never worked, and the one before it would have
-    /// taken the very same answer to the very same question, then it may be the version that is wrong. Or whoever answers
-    /// has a key that was taken away: so it counts as nobody's who is known.
-    async fn held_against_former(&self, diagnosis: Diagnosis) -> Told {
-        match self.former().await {
-            Ok(Some(former)) => match former.saml() {
-                Some(connection) => match (Answered { posted: self.posted, connection }).verified().await {
-                    Ok(assertion) => {
-                        let evidence = self.evidence(&diagnosis, &assertion).map(Evidence::unbelieved);
-                        diagnosis.showing(evidence).into()
-                    }
-                    Err(_) => diagnosis.into(),
-                },
-                None => diagnosis.into(),
-            },
-            Ok(None) => diagnosis.into(),
-            Err(stop) => Told::Stop(stop),
-        }
-    }
-
-    /// The connection as it was before, if it is still watched whether this one works.
-    async fn former(&self) -> Result<Option<Connection>, Stop> {
-        let Some(login) = self.login else { return Ok(None) };
-        let is_of_this = |away: &Away| away.version == self.connection.version;
-        if !login.awaits_saml(self.connection.id).is_ok_and(|(away, _)| is_of_this(away)) {
-            return Ok(None);
-        }
-        let broker = self.visitor.broker();
-        Ok(connection_return::former(&mut &broker.db, &self.connection, broker.now()).await?)
     }
 
     /// Opening what is encrypted to us is the dearest thing that a stranger can make us do, and whoever may try often

@@ -18,9 +18,9 @@ use crate::keys::connection_secret;
 use crate::manage::connections::Held;
 use crate::manage::desk::Desk;
 use crate::manage::refused::{Code, Refused};
-use crate::model::connection::metadata::{Described, DescriptionError, describe, kept, withdrawn};
+use crate::model::connection::metadata::{Described, DescriptionError, describe, kept};
 use crate::model::connection::{
-    IdentityProvider, Metadata, MetadataSource, OidcSettings, OwnCertificates, SamlSettings, Settings,
+    IdentityProvider, Metadata, MetadataSource, OidcSettings, OwnCertificates, Past, SamlSettings, Settings,
     Upstream,
 };
 use crate::model::saml_key::Purpose;
@@ -78,12 +78,12 @@ pub async fn checked(desk: &Desk, base: Option<&Held>, said: Said) -> Result<Che
             let live = base.and_then(|base| base.connection.saml()).map(|live| live.saml);
             (saml.idp, saml.metadata) = identity_provider(desk, (known, live), described).await?;
             // What was taken away stays known, whatever describes the provider now.
-            saml.withdrawn = match (known, live) {
+            saml.past = match (known, live) {
                 (Some(known), _) if (&known.idp, &known.metadata) == (&saml.idp, &saml.metadata) => {
-                    known.withdrawn.clone()
+                    known.past.clone()
                 }
-                (_, Some(live)) => withdrawn(live, &saml.idp, (desk.now, false)),
-                (_, None) => Vec::new(),
+                (_, Some(live)) => live.past_of(&saml.idp, saml.metadata.as_ref(), (desk.now, false)),
+                (_, None) => Past::beginning(saml.metadata.as_ref()),
             };
             let own = match proof {
                 Proof::Own(own) => *own,

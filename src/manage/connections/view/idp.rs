@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::foundation::clock::Moment;
 use crate::model::connection::{
-    IdentityProvider, RENEW, SamlSettings, ServiceEndpoint, Settings, UNLISTED, Upstream, Worry, fingerprint,
+    IdentityProvider, OFFERED, RENEW, SamlSettings, ServiceEndpoint, Settings, Upstream, Worry, fingerprint,
     key_name,
 };
 use crate::protocol::saml::keys::Certificate;
@@ -21,7 +21,7 @@ pub struct IdpView {
     pub certificates: Vec<CertificateView>,
     /// Of a draft, which certificates are others than those that are live. What is wrong with the certificates themselves,
     /// whose keys count all the same; which keys of its metadata are of no use; and that its metadata, read at an
-    /// address, is about to run out, after which nobody can sign in.
+    /// address, is about to run out, after which nobody can sign in, or says something that waits for somebody.
     pub warnings: Vec<String>,
     /// When its metadata was read; `null`: it was typed.
     #[schemars(extend("format" = "date-time"))]
@@ -50,24 +50,15 @@ pub fn idp(settings: &Settings, now: Moment) -> Option<IdpView> {
     let ends = saml
         .running_out(now)
         .map(|until| format!("its metadata is valid until {} only: {RENEW}", until.rfc3339()));
-    let unlisted = saml.unlisted().into_iter().map(|(fingerprint, since)| {
-        let since = since.rfc3339();
-        format!(
-            "{fingerprint} is still believed, and its metadata has not listed it since {since}: {UNLISTED}"
-        )
-    });
-    let moving = metadata.as_ref().and_then(|metadata| metadata.moving.as_ref()).map(|moving| {
-        let since = moving.since.rfc3339();
-        format!("its metadata names other addresses since {since}: people are sent there once that has lasted for a day")
-    });
+    let offer = metadata.as_ref().and_then(|metadata| metadata.offer.as_ref());
+    let offer = offer.map(|why| format!("its metadata offers what nobody has confirmed: {why}; {OFFERED}"));
     let dropped = metadata.iter().flat_map(|metadata| &metadata.dropped);
     let dropped = dropped.map(|why| format!("its metadata lists what is not used: {why}"));
     let ours = own.worries(now).into_iter().map(|(fingerprint, worry)| {
         format!("our own certificate {fingerprint} {worry}: bring its successor, and show it to the provider")
     });
     let theirs = idp.worries(now).into_iter().map(warning);
-    let warnings =
-        ends.into_iter().chain(unlisted).chain(moving).chain(dropped).chain(theirs).chain(ours).collect();
+    let warnings = ends.into_iter().chain(offer).chain(dropped).chain(theirs).chain(ours).collect();
     let IdentityProvider { entity_id, sso, slo, certificates } = idp.clone();
     let location = |endpoint: Option<ServiceEndpoint>| endpoint.map(|it| it.location);
     Some(IdpView {

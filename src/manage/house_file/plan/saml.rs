@@ -5,8 +5,9 @@ use crate::keys::connection_secret;
 use crate::manage::house_file::change::Introduction;
 use crate::manage::house_file::describe::Wanted;
 use crate::manage::house_file::parts::{ConnectionPart, DescribedBy, SamlPart, UpstreamPart};
-use crate::model::connection::metadata::withdrawn;
-use crate::model::connection::{Connection, IdentityProvider, Metadata, SamlSettings, SpAddresses, Upstream};
+use crate::model::connection::{
+    Connection, IdentityProvider, Metadata, Past, SamlSettings, SpAddresses, Upstream,
+};
 use crate::store::durable::applications;
 use crate::store::durable::engine::StoreError;
 use crate::store::durable::metadata_reads::{self, MetadataRead};
@@ -22,7 +23,10 @@ impl Plan<'_, '_> {
         let known = before.and_then(Connection::saml).map(|connection| connection.saml);
         Ok(SamlSettings {
             preset: saml.preset,
-            withdrawn: known.map_or_else(Vec::new, |known| withdrawn(known, &idp, (self.tools.now, false))),
+            past: match known {
+                Some(known) => known.past_of(&idp, metadata.as_ref(), (self.tools.now, false)),
+                None => Past::beginning(metadata.as_ref()),
+            },
             idp,
             metadata,
             request: saml.request.clone(),
@@ -93,7 +97,6 @@ impl Plan<'_, '_> {
                     read_at: self.tools.now,
                     failures: 0,
                     failure: None,
-                    offered: None,
                 };
                 metadata_reads::put(self.tx, &turn).await
             }

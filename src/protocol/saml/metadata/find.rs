@@ -8,6 +8,8 @@ use crate::protocol::saml::xml::{Document, Element};
 
 /// How many entities a document may describe.
 const MAX_ENTITIES: usize = 10_000;
+/// Signatures that are tried, of an entity and the groups around it: each reads the whole document.
+const MOST_SIGNED: usize = 3;
 
 /// The entity of this id; without one, the only identity provider of the document.
 pub fn entity<'d>(root: Element<'d>, wanted: Option<&str>) -> Result<Element<'d>, MetadataError> {
@@ -26,21 +28,26 @@ pub fn entity<'d>(root: Element<'d>, wanted: Option<&str>) -> Result<Element<'d>
     }
 }
 
-/// The bytes that one of the pinned keys signed and that hold this entity: of the entity itself, or of the nearest
-/// signed group around it.
+/// The bytes that one of the pinned keys signed and that hold this entity: of the entity itself, or of the nearest group
+/// around it that they have signed. A signature within that is somebody else's is signed with the rest: whoever publishes
+/// for many passes on what each has signed for others.
 pub fn signed(
     root: Element<'_>,
     wanted: Option<&str>,
     pinned: &[VerifyingKey],
 ) -> Result<Verified<Vec<u8>>, MetadataError> {
-    let mut around = Some(entity(root, wanted)?);
-    while let Some(element) = around {
+    let (mut around, mut nearest, mut tried) = (Some(entity(root, wanted)?), None, 0);
+    while let Some(element) = around.filter(|_| tried < MOST_SIGNED) {
         if element.child(names::SIGNATURE, "Signature")?.is_some() {
-            return Ok(verify_enveloped(element, pinned)?);
+            match verify_enveloped(element, pinned) {
+                Ok(signed) => return Ok(signed),
+                Err(error) => nearest = nearest.or(Some(error)),
+            }
+            tried += 1;
         }
         around = element.parent();
     }
-    Err(MetadataError::NotSigned)
+    Err(nearest.map_or(MetadataError::NotSigned, MetadataError::Signature))
 }
 
 /// The earliest or smallest of what the entity and the groups around it say.

@@ -264,6 +264,37 @@ fn a_signed_group_vouches_for_its_entities() {
 }
 
 #[test]
+fn m15_a_signed_group_vouches_for_entities_that_keep_a_signature_of_their_own() {
+    let pinned = |xml: &str| read(xml.as_bytes(), Some(IDP), Some(&PROVIDER.keys), NOW);
+    let signed = |xml: &str, id: &str, by: &SigningKey| sign_enveloped(xml, id, by, None).unwrap();
+    let own = signed(&entity(&(signing() + &sso())), "_e", &STRANGER.key);
+    let grouped = |id: &str, inside: &str| group(&format!(" ID=\"{id}\""), inside);
+    let published = signed(&grouped("_g", &own), "_g", &PROVIDER.key);
+    let idp = pinned(&published).unwrap();
+    assert!(idp.verified);
+    assert_eq!(idp.sso(Binding::Redirect).unwrap().location, SSO);
+    // It vouches for what it has signed, and that is all of it.
+    let wrong = |xml: &str, error| assert_eq!(pinned(xml).unwrap_err(), MetadataError::Signature(error));
+    wrong(&own, SignatureError::Signature);
+    wrong(&grouped("_g", &own), SignatureError::Signature);
+    wrong(&signed(&grouped("_g", &own), "_g", &STRANGER.key), SignatureError::Signature);
+    wrong(&published.replace(SSO, "https://evil.test/sso"), SignatureError::Signature);
+    let beside =
+        format!("{}{own}", published.replace(IDP, "https://idp.b.test/metadata").replace("\"_e\"", "\"_b\""));
+    wrong(&group("", &beside), SignatureError::Signature);
+    // Signatures around it are tried up to a number, from within.
+    let nested = |depth: usize| {
+        (0..depth).fold(own.clone(), |inside, number| {
+            let id = format!("_n{number}");
+            signed(&grouped(&id, &inside), &id, &STRANGER.key)
+        })
+    };
+    let outermost = |depth| signed(&grouped("_g", &nested(depth)), "_g", &PROVIDER.key);
+    assert!(pinned(&outermost(1)).is_ok());
+    wrong(&outermost(2), SignatureError::Signature);
+}
+
+#[test]
 fn our_own_side_is_written() {
     let next = certify(&SigningKey::generate(KeyKind::P256).unwrap(), "next");
     let own = ServiceProvider {

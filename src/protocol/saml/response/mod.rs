@@ -90,6 +90,11 @@ impl<'x> Posted<'x> {
         self.0.root().attr("InResponseTo").filter(|id| id.len() <= message::MAX_ID)
     }
 
+    /// For how many it says that something in it is encrypted.
+    pub fn recipients(&self) -> usize {
+        self.0.root().descendants().filter(|element| element.local() == "EncryptedKey").count()
+    }
+
     /// Its assertion. Nothing is believed that was not signed: what comes out is read again from the canonical bytes
     /// that a key of the connection signed, and the rest of the document can only refuse.
     pub fn read(&self, expected: &Expected<'_>) -> Result<Verified<Assertion>, Refused> {

@@ -824,10 +824,13 @@ CREATE TABLE metadata_reads (
     -- In a row, since then, and why.
     failures      BIGINT NOT NULL,
     failure       TEXT,
-    -- By its digest, what was last told to wait for an operator.
-    offered       TEXT,
     -- The end of the document that owners were last told of.
-    told_until    BIGINT
+    told_until    BIGINT,
+    -- By its digest, what waits for somebody, as the trail told it last, and as owners were last written to.
+    told_offer    TEXT,
+    told_at       BIGINT,
+    mailed_offer  TEXT,
+    mailed_at     BIGINT
 );
 CREATE INDEX metadata_reads_due ON metadata_reads (next_read_at);
 

@@ -357,7 +357,7 @@ impl SamlBody {
             preset,
             idp: IdentityProvider::default(),
             metadata: None,
-            withdrawn: Vec::new(),
+            past: Default::default(),
             request: self.request(&facts, &mut faults),
             wants: Wants {
                 signed: self.want_signed.unwrap_or(WantedSignature::Either),
