@@ -27,7 +27,6 @@ pub struct SamlSettings {
     pub metadata: Option<Metadata>,
     /// Keys that were taken away and addresses that were left, wherever they had been read: none comes back by itself,
     /// whatever describes the provider now.
-    #[serde(default)]
     pub withdrawn: Vec<Withdrawn>,
     pub request: RequestSettings,
     pub wants: Wants,
@@ -392,12 +391,10 @@ pub struct AttributeMapping {
     pub given_name: Vec<String>,
     pub family_name: Vec<String>,
     pub groups: Vec<String>,
-    #[serde(default)]
     pub locale: Vec<String>,
     /// Further claims of one value.
     pub claims: BTreeMap<String, Vec<String>>,
     /// Further claims that are lists, of however many values.
-    #[serde(default)]
     pub claim_lists: BTreeMap<String, Vec<String>>,
 }
 
