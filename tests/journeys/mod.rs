@@ -16,6 +16,7 @@ mod languages;
 mod named_beforehand;
 mod registration;
 mod saml;
+mod saml_another_provider;
 mod saml_counterparts;
 mod saml_in_a_browser;
 mod saml_logout;
