@@ -87,7 +87,7 @@ impl<'x> Posted<'x> {
     /// What it says it answers: good for finding the flow, for nothing else.
     pub fn claimed_in_response_to(&self) -> Option<&str> {
         structure::response(self.0.root()).ok()?;
-        self.0.root().attr("InResponseTo").filter(|id| id.len() <= message::MAX_ID)
+        self.0.root().attr("InResponseTo").filter(|id| (1..=message::MAX_ID).contains(&id.len()))
     }
 
     /// For how many it says that something in it is encrypted.
