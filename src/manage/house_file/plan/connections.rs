@@ -176,7 +176,10 @@ impl Plan<'_, '_> {
         before: &Connection,
         settings: &Settings,
     ) -> Result<Option<i64>, StoreError> {
-        if part.state != ConnectionState::Active || before.is_active() {
+        let is_switched_on =
+            part.state == ConnectionState::Active && before.state == ConnectionState::Disabled;
+        // What never was live is what its draft is.
+        if !is_switched_on || connections::lifecycle_of(self.tx, before.id).await?.activated_at.is_none() {
             return Ok(None);
         }
         let draft = connection_versions::draft(self.tx, before.id).await?;
