@@ -24,6 +24,7 @@ mod saml_nameless;
 mod saml_session_end;
 mod saml_sign_outs_answered;
 mod saml_silent;
+mod saml_while_off;
 mod sign_out;
 mod sign_out_in_a_browser;
 mod spa_in_a_browser;
