@@ -166,7 +166,8 @@ pub async fn current(visitor: &Visitor, connection: Connection) -> Result<Connec
 
 async fn renewed(visitor: &Visitor, connection: Connection, about: About) -> Result<Connection, Stop> {
     let broker = visitor.broker();
-    if !has_run_out(visitor, &connection) {
+    // Of one that is off nobody looks what its provider says: whoever switches it on has read what is known.
+    if !has_run_out(visitor, &connection) || (!connection.is_active() && about == About::SigningOut) {
         return Ok(connection);
     }
     broker.saml_metadata.look(connection.project_id, connection.id).await?;
@@ -204,7 +205,7 @@ async fn with_new_keys(
     known: SamlConnection<'_>,
     about: About,
 ) -> Result<Option<Connection>, Stop> {
-    if !looked_for_keys(visitor, known).await? {
+    if !known.is_active() || !looked_for_keys(visitor, known).await? {
         return Ok(None);
     }
     let found = connections::by_id(&mut &visitor.broker().db, known.project_id, known.id).await?;

@@ -100,6 +100,14 @@ impl Upstream {
         }
     }
 
+    /// Whether a sign-out here is told there.
+    pub fn offers_single_logout(&self) -> bool {
+        match self {
+            Self::Oidc(oidc) => oidc.single_logout,
+            Self::Saml(saml) => saml.single_logout,
+        }
+    }
+
     /// Whether its people go on being called what they were called by this. Where another format is asked for, or none any
     /// more, nobody knows that but of who came under it.
     pub fn names_by(&self, naming: &Naming) -> bool {

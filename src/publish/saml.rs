@@ -6,22 +6,23 @@ use axum::response::{IntoResponse, Response};
 
 use crate::foundation::id::ConnectionId;
 use crate::keys::saml_keyring::METADATA_KEPT;
-use crate::model::connection::{ConnectionState, NameIdFormat, SamlConnection, WantedSignature};
+use crate::model::connection::{Connection, ConnectionState, NameIdFormat, SamlConnection, WantedSignature};
 use crate::protocol::saml::metadata::{self as descriptor, ServiceProvider};
 use crate::protocol::saml::names::{Binding, name_id};
 use crate::store::durable::connections;
+use crate::store::durable::engine::StoreError;
 use crate::web::reply::{self, Fault};
 use crate::web::visitor::Visitor;
 
 const KIND: HeaderValue = HeaderValue::from_static("application/samlmetadata+xml");
 
-/// `GET /saml/{connection}/metadata`: also of a connection that is not in use yet, for it is needed to set it up.
+/// `GET /saml/{connection}/metadata`: also of a connection that is not in use yet, for it is needed to set it up; and of one
+/// that was, for its sessions are signed out by our keys, and it may be switched on again.
 pub async fn metadata(visitor: Visitor, Path(connection): Path<String>) -> Response {
     let Ok(id) = connection.parse::<ConnectionId>() else { return nothing() };
-    let found = connections::by_id(&mut &visitor.broker().db, visitor.project.id, id).await;
-    let connection = match found {
-        Ok(Some(connection)) if connection.state != ConnectionState::Disabled => connection,
-        Ok(_) => return nothing(),
+    let connection = match shown(&visitor, id).await {
+        Ok(Some(connection)) => connection,
+        Ok(None) => return nothing(),
         Err(error) => return visitor.machine_fault(&error.into()).await,
     };
     let Some(connection) = connection.saml() else { return nothing() };
@@ -32,6 +33,18 @@ pub async fn metadata(visitor: Visitor, Path(connection): Path<String>) -> Respo
             ([(header::CONTENT_TYPE, KIND)], [(header::CACHE_CONTROL, cache)], xml).into_response()
         }
         Err(fault) => visitor.machine_fault(&fault).await,
+    }
+}
+
+async fn shown(visitor: &Visitor, id: ConnectionId) -> Result<Option<Connection>, StoreError> {
+    let db = &mut &visitor.broker().db;
+    let found = connections::by_id(db, visitor.project.id, id).await?;
+    match found {
+        Some(found) if found.state == ConnectionState::Disabled => {
+            let was_live = connections::lifecycle_of(db, id).await?.activated_at.is_some();
+            Ok(Some(found).filter(|_| was_live))
+        }
+        found => Ok(found),
     }
 }
 

@@ -474,11 +474,16 @@ async fn h09_nothing_is_taken_by_redirect_artifact_or_simple_signature() {
     let mut scene = Scene::opens().await;
     let xml = scene.honest();
     let acs = scene.asked.acs.clone();
-    for query in ["", "?SAMLart=AAQAAA", "?SAMLResponse=fZ&RelayState=x"] {
+    for (query, status, reason) in [
+        ("?SAMLart=AAQAAA", 400, "binding_unsupported"),
+        ("?SAMLResponse=fZ&RelayState=x", 400, "binding_unsupported"),
+        // Nobody has answered anything.
+        ("", 403, "flow_expired"),
+    ] {
         let before = scene.house.before().await;
         let answer = scene.bob.browser.get(&format!("{acs}{query}")).await;
-        assert_eq!(answer.status, 400, "{query}: {}", answer.body);
-        scene.house.refused(&before, "binding_unsupported").await;
+        assert_eq!(answer.status, status, "{query}: {}", answer.body);
+        scene.house.refused(&before, reason).await;
     }
     let message = data_encoding::BASE64.encode(xml.as_bytes());
     for (more, reason) in [

@@ -81,6 +81,7 @@ mod m07_registration;
 mod m10_floods;
 mod m10_m11_requests;
 mod m13_dns;
+mod m15_files_over_drafts;
 mod m15_readings;
 mod m15_trials;
 mod m16_cors;

@@ -183,6 +183,9 @@ async fn h11_m09_inspection_asks_for_a_new_sign_in_and_for_single_logout_where_t
     };
     let bye = sign_enveloped(&draft.write(NOW).unwrap(), id, &house.key, None).unwrap();
     house.write("bye", &format!("SAMLRequest={}", post::encode(&bye)));
+    let ago = |seconds| NOW.minus(Duration::from_secs(seconds));
+    house.write("unasked", &house.written(&own, &own.entity_id, None, (None, ago(240))));
+    house.write("old, unasked", &house.written(&own, &own.entity_id, None, (None, ago(600))));
     let broker = house.broker(Clock::System).await;
     let inspects = |name: &str| {
         let output = house.run(&["saml", "inspect", name, "--connection", "p"]);
@@ -191,6 +194,8 @@ async fn h11_m09_inspection_asks_for_a_new_sign_in_and_for_single_logout_where_t
     for (name, setting, is_taken, expected) in [
         ("old", NOT_ANEW, true, "how new the sign-in has to be"),
         ("old", ANEW, false, "✗ refused by the check authentication_too_old"),
+        ("unasked", UNASKED, true, "✓ it would be taken, though nobody asked for it"),
+        ("old, unasked", UNASKED, false, "within the last five minutes"),
         ("bye", LOGOUT, true, "not tried here: whether it was used before"),
         ("bye", NO_LOGOUT, false, "✗ single_logout is off"),
     ] {
@@ -209,6 +214,7 @@ const NOT_ANEW: &str =
     "UPDATE connections SET settings = REPLACE(settings, '\"force_authn\":true', '\"force_authn\":false')";
 const ANEW: &str =
     "UPDATE connections SET settings = REPLACE(settings, '\"force_authn\":false', '\"force_authn\":true')";
+const UNASKED: &str = "UPDATE connections SET settings = REPLACE(settings, '\"idp_initiated\":\"off\"', '\"idp_initiated\":\"accept\"')";
 const LOGOUT: &str = "UPDATE connections SET settings = REPLACE(settings, '\"single_logout\":false', '\"single_logout\":true')";
 const NO_LOGOUT: &str = "UPDATE connections SET settings = REPLACE(settings, '\"single_logout\":true', '\"single_logout\":false')";
 
@@ -253,6 +259,9 @@ async fn what_the_door_would_not_take_inspection_does_not_take_either() {
     );
     house.write("aggregate", &aggregate);
     assert!(!house.run(&["saml", "inspect", "aggregate"]).status.success());
+    house.write("unsafe", &entity(IDP, &key).replace("https://idp.a.test/sso", "http://idp.a.test/sso"));
+    let sent = house.run(&["saml", "inspect", "unsafe"]);
+    assert!(!sent.status.success() && text(&sent).contains("to which no browser is sent"), "{}", text(&sent));
     let one = house.run(&["saml", "inspect", "aggregate", "--entity-id", IDP]);
     assert!(one.status.success() && text(&one).contains("a connection can be made of it"), "{}", text(&one));
 }

@@ -438,6 +438,9 @@ async fn m04_what_a_provider_ends_while_its_connection_is_off_is_over_when_that_
         let mut bob = Person::new("bob@b.test");
         bob.signs_in_by(&house, "cb", &ask, &Says::that("bob@b.test")).await.code();
         acts(&operator, &path, "disable?force=true").await;
+        // By the keys that it is shown, the provider goes on to believe us.
+        let own = slo.replace("/slo", "/metadata");
+        assert!(Visitor::arrives().get(&own).await.body.contains("SingleLogoutService"));
         // Nobody else ends anything, and the page speaks of signing out.
         let stranger = Signer::new("stranger", house.clock.now());
         let before = house.before().await;

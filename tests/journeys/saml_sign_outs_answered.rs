@@ -465,4 +465,12 @@ async fn s3_34_a_sign_out_by_another_binding_is_told_truthfully() {
         assert_eq!(event.reason.as_deref(), Some("binding_unsupported"));
         assert_eq!(event.detail["expected"], "HTTP-POST or HTTP-Redirect");
     }
+    // What is no message at all is told at this door as all else is.
+    for query in ["", "?SAMLRequest=a&SAMLResponse=b"] {
+        let before = house.before().await;
+        let page = visitor.get(&format!("{slo}{query}")).await;
+        assert_eq!(page.status, 400);
+        assert!(page.body.contains("Signing out may be incomplete"), "{}", page.body);
+        house.refused(&before, "malformed_saml").await;
+    }
 }

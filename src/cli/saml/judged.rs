@@ -16,7 +16,10 @@ use crate::foundation::id::RequestId;
 use crate::keys::saml_keyring::{Certified, SpKeys};
 use crate::login::authenticate;
 use crate::login::authenticate::saml::answered;
+use crate::login::authenticate::saml::unasked::is_new_where_it_must_be;
+use crate::login::diagnosis::Diagnosis;
 use crate::login::refusal::Refusal;
+use crate::model::connection::metadata::describe;
 use crate::model::connection::{Connection, IdpInitiated, SamlConnection, SpAddresses, UsableIdp};
 use crate::model::login::Proof;
 use crate::model::project::Project;
@@ -88,6 +91,10 @@ fn not_judged(kind: Kind, report: &mut Report) -> bool {
             report.wrong("an assertion is taken in a response only");
             false
         }
+        Kind::Metadata => {
+            report.wrong("metadata is no message: give it to a connection, or have it read at an address");
+            false
+        }
         _ => {
             report.wrong("no such message is taken");
             false
@@ -118,7 +125,12 @@ impl Said {
 
 /// What would be read of metadata. Whether a connection can be made of it.
 pub fn metadata(captured: &Captured, report: &mut Report) -> bool {
-    let read = match idp_metadata::read(&captured.xml, captured.entity_id.as_deref(), None, report.at) {
+    let entity_id = captured.entity_id.as_deref();
+    if let Err(error) = describe(&captured.xml, (entity_id, None), None, report.at) {
+        report.wrong(error);
+        return false;
+    }
+    let read = match idp_metadata::read(&captured.xml, entity_id, None, report.at) {
         Ok(read) => read,
         Err(error) => {
             report.wrong(error);
@@ -241,10 +253,8 @@ impl Held<'_> {
                 .wrong("nobody asked for it (no InResponseTo), and idp_initiated is off at this connection");
             return Ok(false);
         }
-        if let Some(latest) = self.too_old(assertion.get()) {
-            let refusal = Refusal::AuthenticationTooOld;
-            let expected = format!("a new sign-in, as force_authn wants: after {}", latest.rfc3339());
-            told(refusal.name(), &expected, &assertion.get().authn_instant.rfc3339(), report);
+        if let Err(diagnosis) = self.is_new_enough(assertion.get(), is_unasked, report.at) {
+            told(diagnosis.check, &diagnosis.expected, &diagnosis.found, report);
             return Ok(false);
         }
         if let Some(refusal) = self.speaks_against(&proof).await? {
@@ -256,7 +266,7 @@ impl Held<'_> {
             told(refusal.name(), &refusal.wanted(), &found, report);
             return Ok(false);
         }
-        taken(assertion.get(), report);
+        taken(assertion.get(), is_unasked, report);
         let claims: Vec<_> = proof.profile.claims.keys().map(String::as_str).collect();
         report.line_if("  further claims", Some(claims.join(", ")).filter(|claims| !claims.is_empty()));
         for line in &proof.left_out {
@@ -265,13 +275,21 @@ impl Held<'_> {
         Ok(true)
     }
 
-    /// When they would have had to sign in, where every answer must be of a new sign-in: no request of ours that it could
-    /// answer is as old as that.
-    fn too_old(&self, assertion: &Assertion) -> Option<Moment> {
+    /// Whether it may be of a new sign-in, where every answer must be: no request of ours that it could answer is older than a
+    /// flow lasts.
+    fn is_new_enough(&self, assertion: &Assertion, is_unasked: bool, now: Moment) -> Result<(), Diagnosis> {
+        let accepts = self.connection.saml.idp_initiated == IdpInitiated::Accept;
+        if is_unasked {
+            return if accepts { is_new_where_it_must_be(self.connection, assertion, now) } else { Ok(()) };
+        }
         let flow = Duration::from_secs(self.broker.config.login.flow_lifetime);
         let leeway = Duration::from_secs(self.connection.settings.leeway);
-        let latest = assertion.issued.minus(flow + leeway);
-        (self.connection.saml.request.force_authn && assertion.authn_instant < latest).then_some(latest)
+        let (at, latest) = (assertion.authn_instant, assertion.issued.minus(flow + leeway));
+        if !self.connection.saml.request.force_authn || at >= latest {
+            return Ok(());
+        }
+        let expected = format!("a new sign-in, as force_authn wants: after {}", latest.rfc3339());
+        Err(Diagnosis::new(Refusal::AuthenticationTooOld, expected, at.rfc3339()))
     }
 
     /// Why whom it names would not come in, as far as their user and their place tell it: a sign-in is made, and taken back
@@ -425,8 +443,11 @@ fn told(check: &str, expected: &str, found: &str, report: &mut Report) {
     report.line("  found", found);
 }
 
-fn taken(assertion: &Assertion, report: &mut Report) {
-    report.fine("it would be taken, if it answers a request of ours that still waits in that browser, and comes with its RelayState or with none");
+fn taken(assertion: &Assertion, is_unasked: bool, report: &mut Report) {
+    report.fine(match is_unasked {
+        true => "it would be taken, though nobody asked for it, if there is a default application that offers the connection",
+        false => "it would be taken, if it answers a request of ours that still waits in that browser, and comes with its RelayState or with none",
+    });
     let name = assertion.name_id.as_ref();
     report.line_if("  person", name.map(|name| report.personal(&name.value)));
     report.line("  attributes", assertion.attributes.len());

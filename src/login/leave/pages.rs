@@ -18,7 +18,7 @@ use crate::model::session::Session;
 use crate::protocol::oauth::params::{self, Params};
 use crate::protocol::oidc::logout::EndSession;
 use crate::store::durable::engine::StoreError;
-use crate::store::durable::{connections, consents, grants, organizations, sessions, users};
+use crate::store::durable::{connections, consents, grants, identities, organizations, sessions, users};
 use crate::web::browser;
 use crate::web::form::RequestForm;
 use crate::web::reply;
@@ -224,6 +224,7 @@ async fn depart(
         return Ok(After::of(asked).left(visitor, name.clone()));
     }
     let connection = connections::by_id(db, visitor.project.id, session.connection_id).await?;
+    let came_by = identities::issuer_of(db, session.identity_id).await?;
     let after = After::of(asked).with_frames(visitor, session).await?;
     match wish {
         Wish::Within(..) => {}
@@ -232,7 +233,13 @@ async fn depart(
     }
     browser::sign_out(browser, visitor.project.id).await?;
     let Some(connection) = connection else { return Ok(after.reply(visitor, None)) };
+    let upstream = &connection.settings.upstream;
     let onward = match connection.saml() {
+        // What the one that they came by calls them is nothing to tell another one, which knows of no session.
+        _ if came_by.as_deref() != Some(upstream.issuer()) => Ok(match upstream.offers_single_logout() {
+            true => Onward::Unasked("they came by another identity provider than the connection has now"),
+            false => Onward::Nowhere,
+        }),
         Some(_) => saml::onward(visitor, &connection, session.id, &after.opened()).await,
         None => oidc::onward(visitor, &connection, session.id, &after.opened())
             .await

@@ -7,8 +7,7 @@ use super::doors::Doors;
 use super::made::refuse_too_many_in_use;
 use super::primary::settle_primary;
 use super::{Held, event, held};
-use crate::broker::Broker;
-use crate::broker::connection_swap;
+use crate::broker::{Broker, Look, connection_swap};
 use crate::manage::desk::Change;
 use crate::manage::refused::{Code, Refused};
 use crate::model::connection::{Connection, ConnectionState};
@@ -38,17 +37,17 @@ pub async fn shut(
 }
 
 /// Nobody has looked at the metadata of a connection that is switched off, and it may have run out: then it is read before
-/// the connection is to be live, outside of any transaction.
-pub async fn look_first(broker: &Broker, found: &Connection) -> Result<(), StoreError> {
+/// the connection is to be live, outside of any transaction. Whether something else is known of it by that.
+pub async fn look_first(broker: &Broker, found: &Connection) -> Result<bool, StoreError> {
     let until = found.saml().and_then(|saml| saml.saml.described_until());
-    let is_current = found.is_active() && until.is_none_or(|until| broker.now() < until);
     let db = &mut &broker.db;
-    if is_current || connections::lifecycle_of(db, found.id).await?.activated_at.is_none() {
-        return Ok(());
+    if until.is_none_or(|until| broker.now() < until)
+        || connections::lifecycle_of(db, found.id).await?.activated_at.is_none()
+    {
+        return Ok(false);
     }
     // Whatever comes of it is judged as ever.
-    broker.saml_metadata.look(found.project_id, found.id).await?;
-    Ok(())
+    Ok(matches!(broker.saml_metadata.look(found.project_id, found.id).await?, Look::Changed))
 }
 
 /// Switches it on again as it was; one that never was live is a draft again.

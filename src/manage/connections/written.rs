@@ -124,7 +124,7 @@ pub async fn changed(
 fn said(base: &Held, rest: Rest, is_part: bool) -> Result<Said, Refused> {
     let (settings, _) = base.head();
     let kind = Kind::of(&settings.upstream);
-    if is_part { rest.over(settings).said(kind) } else { rest.said(kind) }
+    if is_part { rest.over(settings)?.said(kind) } else { rest.said(kind) }
 }
 
 async fn goes_on(change: &mut Change<'_, '_>, after: &Held, goes: Goes) -> Result<bool, Refused> {

@@ -251,7 +251,10 @@ pub(super) fn answers(found: Option<&str>, expected: Answers<'_>, check: Check) 
         Answers::To(id) if found == Some(id) => Ok(()),
         Answers::Unsolicited if found.is_none() => Ok(()),
         Answers::To(id) => Err(Refused::missing_or(check, id, found)),
-        Answers::Unsolicited => Err(Refused::missing_or(check, "no InResponseTo", found)),
+        Answers::Unsolicited => {
+            let found = found.map(|found| if found.is_empty() { "an empty one" } else { found });
+            Err(Refused::missing_or(check, "no InResponseTo", found))
+        }
     }
 }
 

@@ -160,7 +160,7 @@ pub(super) fn issue_instant(element: Element<'_>, window: Window) -> Result<Mome
     let text = element.attr("IssueInstant");
     let expected = || format!("{}, or up to {} s before", window.shown(), MAX_AGE.as_secs());
     let refused = || Refused::missing_or(Check::IssueInstant, expected(), text);
-    let issued = text.and_then(|text| time::parse(text).ok()).ok_or_else(refused)?;
+    let issued = moment(element, "IssueInstant", Check::IssueInstant)?.ok_or_else(refused)?;
     if !window.has_come(issued) || window.is_over(issued.plus(MAX_AGE)) {
         return Err(refused());
     }

@@ -191,6 +191,12 @@ pub async fn of_user(
     db.all(sql, params![connection, issuer, user]).await?.iter().map(identity).collect()
 }
 
+/// By which provider somebody is known so.
+pub async fn issuer_of(db: &mut impl Read, id: IdentityId) -> Result<Option<String>, StoreError> {
+    let row = db.one("SELECT issuer FROM identities WHERE id = $1", params![id]).await?;
+    row.map(|row| row.get(0)).transpose()
+}
+
 /// Has somebody known by another name. Fails with [`StoreError::Unique`] where somebody is known by it already.
 pub async fn rename(
     tx: &mut Tx<'_>,

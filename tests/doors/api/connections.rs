@@ -1213,6 +1213,30 @@ async fn s3_34_metadata_at_an_address_is_read_when_it_is_given_and_counts_when_i
     let (ask, mut eve) = (Application::rp1(&house).asks(), Person::new("eve@b.test"));
     let arrival = eve.signs_in_by(&house, "new-idp", &ask, &Says::that("eve@b.test")).await;
     assert_eq!(ask.redeems(&arrival).await.id["email"], json!("eve@b.test"));
+    // Who says who the provider is not, says nothing; and who says a part of it leaves the rest as it was read.
+    let before = house.before().await;
+    assert_eq!(
+        told(&operator.patch(&path, json!({"metadata_url": null})).await),
+        refusal(422, "invalid_value")
+    );
+    house.unchanged(&before).await;
+    let other = Signer::new("other", house.clock.now()).certificate.base64();
+    let sso = &house.saml("new-idp").sso;
+    for (change, certificates) in [
+        (json!({"metadata_xml": document}), Value::Null),
+        (json!({"idp_x509_certificate": [other]}), json!([other])),
+        (json!({"metadata_url": null, "idp_x509_certificate": [other]}), json!([other])),
+    ] {
+        let draft = fine(operator.patch(&path, change.clone()).await)["draft"].clone();
+        assert_eq!(draft["settings"]["metadata_url"], Value::Null, "{change}");
+        assert_eq!(draft["settings"]["idp_x509_certificate"], certificates, "{change}");
+        assert_eq!(
+            (&draft["idp"]["idp_entity_id"], &draft["idp"]["idp_redirect_url"]),
+            (&json!(entity_id), &json!(sso)),
+            "{change}"
+        );
+        assert_eq!(delete(&operator, &format!("{path}/draft")).await.status, 204);
+    }
     // Typed from now on: nobody looks at the address any more.
     let typed = json!({"idp_entity_id": entity_id, "idp_redirect_url": house.saml("new-idp").sso,
         "idp_x509_certificate": [house.saml("new-idp").signer.certificate.base64()]});

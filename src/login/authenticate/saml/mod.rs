@@ -7,6 +7,6 @@
 pub mod answered;
 mod asking;
 pub mod pages;
-mod unasked;
+pub mod unasked;
 
 pub use asking::leave_for;

@@ -146,14 +146,18 @@ pub async fn consume_nothing(
 ) -> Response {
     let params = Params::parse(query.unwrap_or_default().as_bytes()).unwrap_or_default();
     let why = message::unsupported(params.iter().map(|(name, _)| name), false);
-    let why = why.unwrap_or("an answer must be posted: choose the HTTP-POST binding");
+    let is_answer = params.iter().any(|(name, _)| name == "SAMLResponse");
+    let why = why.or_else(|| is_answer.then_some("an answer must be posted: choose the HTTP-POST binding"));
     let connection = match doorstep::named(&visitor, &connection, About::SigningIn).await {
         Ok(connection) => connection,
         Err(page) => return page,
     };
-    let diagnosis = Diagnosis::new(Refusal::BindingUnsupported, "HTTP-POST", why);
-    let came = Came::of_a_stranger(&visitor, &connection, "login.refused");
-    came.turned_away(diagnosis.into()).await
+    let told = match why {
+        Some(why) => Diagnosis::new(Refusal::BindingUnsupported, "HTTP-POST", why).into(),
+        // Nobody has answered anything: somebody has gone back, or loaded the page again.
+        None => stop(Refusal::FlowExpired),
+    };
+    Came::of_a_stranger(&visitor, &connection, "login.refused").turned_away(told).await
 }
 
 /// The flow that waits for an answer to exactly this request, from this provider.

@@ -104,7 +104,7 @@ pub async fn led(
         }
         return Ok(Onward::to(visitor, &application, connection, proof.email.as_ref()));
     }
-    is_new_where_it_must_be(connection, assertion, now)?;
+    is_new_where_it_must_be(connection, assertion.get(), now)?;
     // Used up for good here, whether or not a browser takes it up (threats H08). Kept before, so that an answer for which
     // there is no room may come again.
     let once = proof.single_use.take();
@@ -123,12 +123,12 @@ pub async fn led(
 }
 
 /// A connection that asks for a new sign-in each time asked for none here: so it must be one.
-fn is_new_where_it_must_be(
+pub fn is_new_where_it_must_be(
     connection: SamlConnection<'_>,
-    assertion: &Verified<Assertion>,
+    assertion: &Assertion,
     now: Moment,
 ) -> Result<(), Diagnosis> {
-    let at = assertion.get().authn_instant;
+    let at = assertion.authn_instant;
     let leeway = Duration::from_secs(connection.settings.leeway);
     if !connection.saml.request.force_authn || now.since(at) <= NEW.saturating_add(leeway) {
         return Ok(());

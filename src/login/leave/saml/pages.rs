@@ -146,7 +146,7 @@ async fn arrived<'q>(
     let sent = |which: Carried| params.get(which.parameter()).ok().flatten().map(|field| (which, field));
     let (which, field) = match (sent(Carried::Request), sent(Carried::Response)) {
         (Some(one), None) | (None, Some(one)) => one,
-        _ => return Err(malformed("neither one request nor one response")),
+        _ => return Err(told_of(malformed("neither one request nor one response"))),
     };
     let read = match came {
         Way::Redirect(query) => {

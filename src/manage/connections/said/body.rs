@@ -275,17 +275,17 @@ impl Rest {
     }
 
     /// The same laid over what there is.
-    pub fn over(&self, settings: &Settings) -> Self {
+    pub fn over(&self, settings: &Settings) -> Result<Self, Refused> {
         let mut base = written(settings);
         match &settings.upstream {
             Upstream::Oidc(oidc) => oidc::undo_preset(&mut base, oidc),
             Upstream::Saml(saml) => {
                 saml::undo_preset(&mut base, saml);
-                saml::fit_description(&mut base, &self.0);
+                saml::fit_description(&mut base, &self.0, (settings, &**saml))?;
             }
         }
         merge(&mut base, &self.0);
-        Self(base)
+        Ok(Self(base))
     }
 
     pub fn said(&self, kind: Kind) -> Result<Said, Refused> {

@@ -196,15 +196,21 @@ impl Act {
 /// Does it with the connection of the path, and shows what that is then.
 async fn acted(desk: Desk, act: Act) -> Result<Answer<ConnectionView>, Refused> {
     let (id, teller) = (desk.params.id::<ConnectionId>("connection_id")?, teller(&desk));
-    if act.opens() {
-        let found = connections::by_id(&mut desk.db(), desk.project().id, id).await?;
-        if let Some(found) = found {
-            look_first(desk.visitor.broker(), &found).await?;
-        }
-    }
+    let found = match act.opens() {
+        true => connections::by_id(&mut desk.db(), desk.project().id, id).await?,
+        false => None,
+    };
+    let is_other = match &found {
+        Some(found) => look_first(desk.visitor.broker(), found).await?,
+        None => false,
+    };
     desk.change_with_guests(async move |change| {
         let before = held(change, id).await?;
         change.matches(&tag(&before))?;
+        if is_other && change.names_what_it_read() {
+            let detail = "its provider's metadata had run out, and says something else by now: read the connection again";
+            return Err(Refused::new(Code::PreconditionFailed, detail));
+        }
         shown(200, &teller, &act.on(change, before).await?)
     })
     .await

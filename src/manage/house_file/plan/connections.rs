@@ -137,6 +137,14 @@ impl Plan<'_, '_> {
         if fields.is_empty() {
             return Ok(Some(id));
         }
+        if let Some(draft) = self.believes_otherwise(part, &before, &settings).await? {
+            self.report.warnings.push(format!(
+                "connection {}: it is {}, and stays what it is: version {draft} is a draft by which the provider is believed \
+                 otherwise than by this file; make that live, or throw it away",
+                part.slug.value, before.state
+            ));
+            return Ok(Some(id));
+        }
         let stated = stated(part, settings, secret);
         let keep = self.keep();
         let change = &mut Change::of_operator(self.tx, &keep, &self.tools.keyring);
@@ -158,6 +166,25 @@ impl Plan<'_, '_> {
             self.introduce(&after);
         }
         Ok(Some(id))
+    }
+
+    /// The draft beside a connection that somebody has switched off, if whom the file believes is believed by that no more: an
+    /// unchanged file brings nobody back who was taken away (threats M15).
+    async fn believes_otherwise(
+        &mut self,
+        part: &ConnectionPart,
+        before: &Connection,
+        settings: &Settings,
+    ) -> Result<Option<i64>, StoreError> {
+        let is_switched_on =
+            part.state == ConnectionState::Active && before.state == ConnectionState::Disabled;
+        // What never was live is what its draft is.
+        if !is_switched_on || connections::lifecycle_of(self.tx, before.id).await?.activated_at.is_none() {
+            return Ok(None);
+        }
+        let draft = connection_versions::draft(self.tx, before.id).await?;
+        let draft = draft.map(|draft| draft.in_place_of(&before.settings));
+        Ok(draft.filter(|draft| !settings.trusts_no_more(&draft.settings)).map(|draft| draft.number))
     }
 
     /// What somebody has drafted before would take back what the file has just said.

@@ -111,7 +111,10 @@ pub enum MetadataError {
     NoSuchEntity,
     #[error("the metadata describes that entity more than once")]
     EntityTwice,
-    #[error("the entity id is empty or longer than {MAX_ENTITY_ID} characters")]
+    #[error(
+        "the entity id is empty, longer than {MAX_ENTITY_ID} characters, or has white space around it or control characters \
+         in it"
+    )]
     EntityId,
     #[error("the metadata describes no identity provider that speaks SAML 2.0 (an IDPSSODescriptor)")]
     NoIdentityProvider,

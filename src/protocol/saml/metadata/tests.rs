@@ -197,6 +197,7 @@ fn what_is_no_provider_is_told() {
     assert_eq!(error(&entity(&(signing() + &soap))), MetadataError::NoSsoEndpoint);
     assert_eq!(error(&sound.replace(IDP, "")), MetadataError::EntityId);
     assert_eq!(error(&sound.replace(IDP, &"x".repeat(1025))), MetadataError::EntityId);
+    assert!(error(&sound.replace(IDP, &format!(" {IDP}"))).to_string().contains("white space"));
     assert_eq!(
         error(&sound.replace("ID=\"_e\"", "validUntil=\"2026-01-01T00:00:00Z\"")),
         MetadataError::Expired(NOW)

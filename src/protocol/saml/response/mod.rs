@@ -87,7 +87,7 @@ impl<'x> Posted<'x> {
     /// What it says it answers: good for finding the flow, for nothing else.
     pub fn claimed_in_response_to(&self) -> Option<&str> {
         structure::response(self.0.root()).ok()?;
-        self.0.root().attr("InResponseTo").filter(|id| id.len() <= message::MAX_ID)
+        self.0.root().attr("InResponseTo").filter(|id| (1..=message::MAX_ID).contains(&id.len()))
     }
 
     /// For how many it says that something in it is encrypted.
@@ -152,7 +152,7 @@ fn plain(
     }
     let own = signed_bytes(element, expected)?;
     enough(expected.wants.signed, own.is_some(), outer.is_some())?;
-    own.or(outer).ok_or_else(|| unsigned(expected.wants.signed))
+    own.or(outer).ok_or_else(|| unsigned(expected.wants.signed, UNSIGNED))
 }
 
 /// The assertion in signed bytes, if it passes every check.
@@ -174,8 +174,9 @@ fn encrypted(
     if expected.decrypting.is_empty() {
         return Err(Refused::new(Check::Undecryptable, "a decrypting key at this connection", "none"));
     }
-    if outer.is_none() {
-        enough(expected.wants.signed, true, false)?;
+    let wanted = expected.wants.signed;
+    if outer.is_none() && enough(wanted, true, false).is_err() {
+        return Err(unsigned(wanted, "a response without a signature"));
     }
     let (opened, key) = Opened::of(element, outer, expected)?;
     let is_own = expected.decrypting.get(key).is_some_and(|key| expected.is_own(key));
@@ -219,7 +220,9 @@ impl Opened {
     /// plain text is signed, or the encrypted bytes stood in a signed response.
     fn signed(self, expected: &Expected<'_>) -> Result<Verified<Vec<u8>>, Refused> {
         match self {
-            Self::Unsigned(xml) => own_of(&xml, expected)?.ok_or_else(|| unsigned(expected.wants.signed)),
+            Self::Unsigned(xml) => {
+                own_of(&xml, expected)?.ok_or_else(|| unsigned(expected.wants.signed, UNSIGNED))
+            }
             Self::Signed(inner) => {
                 let own = own_of(inner.get(), expected).map_err(|refused| match refused.check {
                     Check::Structure => Undecryptable::Failed.into(),
@@ -255,15 +258,22 @@ fn enough(wants: SignedPart, assertion: bool, response: bool) -> Result<(), Refu
         SignedPart::Response => response,
         SignedPart::Both => assertion && response,
     };
-    if is_enough { Ok(()) } else { Err(unsigned(wants)) }
+    let found = match (assertion, response) {
+        (true, _) => "a signed assertion alone",
+        (false, true) => "a signed response alone",
+        (false, false) => UNSIGNED,
+    };
+    if is_enough { Ok(()) } else { Err(unsigned(wants, found)) }
 }
 
-fn unsigned(wants: SignedPart) -> Refused {
+const UNSIGNED: &str = "no signature there";
+
+fn unsigned(wants: SignedPart, found: &str) -> Refused {
     let wanted = match wants {
         SignedPart::Either => "a signed response or a signed assertion",
         SignedPart::Assertion => "a signed assertion",
         SignedPart::Response => "a signed response",
         SignedPart::Both => "a signed response and a signed assertion",
     };
-    Refused::new(Check::SignatureMissing, wanted, "no signature there")
+    Refused::new(Check::SignatureMissing, wanted, found)
 }

@@ -237,15 +237,36 @@ const TYPED: [&str; 6] = [
 ];
 
 /// A change describes the provider in one way, and what it does not say of that is as it was; or it says nothing of it.
-pub fn fit_description(base: &mut Map<String, Value>, patch: &Map<String, Value>) {
+pub fn fit_description(
+    base: &mut Map<String, Value>,
+    patch: &Map<String, Value>,
+    (settings, saml): (&Settings, &SamlSettings),
+) -> Result<(), Refused> {
     let says = |names: &[&str]| names.iter().any(|name| patch.contains_key(*name));
-    let (by_metadata, typed) = (says(&OF_METADATA), says(&TYPED));
-    if !by_metadata {
+    let gives =
+        |names: &[&str]| names.iter().any(|name| patch.get(*name).is_some_and(|value| !value.is_null()));
+    let (by_address, by_document, typed) =
+        (gives(&["metadata_url"]), gives(&["metadata_xml"]), gives(&TYPED));
+    if !by_address && !by_document && !typed && says(&["metadata_url"]) && saml.metadata_address().is_some() {
+        let rule = "must be another address; or say by metadata_xml or idp_… who the provider is from now on";
+        return Err(Refused::value("/metadata_url", rule));
+    }
+    if !says(&OF_METADATA) || (typed && !by_address && !by_document) {
         OF_METADATA.iter().for_each(|name| drop(base.remove(*name)));
     }
-    if !typed {
-        TYPED.iter().for_each(|name| drop(base.remove(*name)));
+    if by_document && !by_address {
+        base.remove("metadata_url");
     }
+    if !says(&TYPED) {
+        TYPED.iter().for_each(|name| drop(base.remove(*name)));
+    } else if typed && saml.metadata.is_some() {
+        // As it was read.
+        let read = SamlSettings { metadata: None, ..saml.clone() };
+        if let Ok(Value::Object(read)) = serde_json::to_value(SamlBody::of(settings, &read)) {
+            base.extend(read.into_iter().filter(|(name, _)| TYPED.contains(&name.as_str())));
+        }
+    }
+    Ok(())
 }
 
 /// Takes away what the preset would fill in again: another one fills in something else.

@@ -54,6 +54,11 @@ fn h09_an_unsolicited_response_answers_nothing_at_all() {
     let stolen = response(assertion()).write(&sign(true, false), None).unwrap();
     let stripped = stolen.replacen(&format!(" InResponseTo=\"{REQUEST}\""), "", 1);
     assert_eq!(refused(&stripped, &unsolicited), Check::ConfirmationInResponseTo);
+    // An empty one is none that could be asked for, and is told as what it is.
+    let empty = xml.replacen(" Destination=", " InResponseTo=\"\" Destination=", 1);
+    assert_eq!(claimed_in_response_to(empty.as_bytes()), None);
+    let told = read(empty.as_bytes(), &unsolicited).unwrap_err();
+    assert_eq!((told.check, told.found.as_str()), (Check::InResponseTo, "an empty one"));
 }
 
 #[test]
