@@ -25,7 +25,7 @@ pub use saml::{
     AttributeMapping, Comparison, IdentityProvider, IdpInitiated, LoginHint, Metadata, MetadataSource,
     NameIdFormat, OFFERED, OwnCertificates, Past, RENEW, RequestBinding, RequestSettings,
     RequestedAuthnContext, SOON, SamlPreset, SamlSettings, SamlSignature, ServiceEndpoint, ServiceEndpoints,
-    SpAddresses, Subject, Unusable, UsableIdp, WantedSignature, Wants, Withdrawn, Worry, fingerprint,
+    SpAddresses, Subject, Unusable, UsableIdp, WantedSignature, Wants, Withdrawn, Worry, begins, fingerprint,
     key_name, keys_of,
 };
 pub use trust::Return;

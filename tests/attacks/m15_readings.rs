@@ -41,7 +41,7 @@ impl Scene {
         let house = plan.build().await;
         let operator = Api::operator(&house).await;
         let path = format!("/connections/{}", house.connection("cb").await);
-        let next = Signer::new("next", house.clock.now().plus(Duration::from_secs(1)));
+        let next = Signer::new("next", house.clock.now());
         Self { house, publisher, operator, path, next }
     }
 
@@ -268,6 +268,8 @@ async fn m15_what_waits_for_somebody_is_told_and_what_counts_is_mailed() {
         let (old, next) = (scene.old(), &scene.next);
         let warnings = async || scene.operator.get(&scene.path).await.json()["idp"]["warnings"].to_string();
         let mails = async |kind: &str| scene.house.count(&format!("mails WHERE kind = '{kind}'")).await;
+        // An owner, at an address that is proved.
+        scene.comes_by(old).await.code();
         scene.publishes_by(old, &[&old.certificate, &next.certificate]).await;
         assert_eq!(scene.live().await, [print(old), print(next)]);
         assert_eq!((mails("metadata_changed").await, mails("metadata_offered").await), (1, 0));

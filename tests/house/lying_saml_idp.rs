@@ -192,7 +192,8 @@ impl LyingSamlIdp {
     /// The one of `https://idp-{name}.test`.
     pub fn new(name: &str, clock: Clock) -> Self {
         let host = format!("https://idp-{name}.test");
-        let signer = Signer::new(&host, clock.now());
+        // Older than all keys to which it may go over.
+        let signer = Signer::new(&host, clock.now().minus(DAY));
         Self { entity_id: format!("{host}/metadata"), sso: format!("{host}/sso"), signer, clock }
     }
 

@@ -6,8 +6,7 @@ use super::MetadataReadError;
 use super::newer::{as_listed, has_moved, renewed};
 use crate::foundation::clock::Moment;
 use crate::model::connection::metadata::Described;
-use crate::model::connection::{IdentityProvider, SamlSettings};
-use crate::protocol::saml::keys::Certificate;
+use crate::model::connection::{IdentityProvider, SamlSettings, begins};
 
 /// What becomes of a document that could be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -165,11 +164,6 @@ fn why(what: What, word: Word, described: &Described) -> String {
             None => ", and is not signed by a key that is known".into(),
         },
     }
-}
-
-/// How old a key is: since when the certificate is valid in which it is listed. Nobody but its signer changes that.
-fn begins(text: &str) -> Option<Moment> {
-    Certificate::from_base64(text).ok().map(|read| read.not_before())
 }
 
 #[cfg(test)]

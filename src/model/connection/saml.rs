@@ -637,6 +637,11 @@ pub fn fingerprint(certificate: &str) -> String {
     }
 }
 
+/// How old a key is: since when the certificate is valid in which it is listed.
+pub fn begins(certificate: &str) -> Option<Moment> {
+    Certificate::from_base64(certificate).ok().map(|read| read.not_before())
+}
+
 /// By what a key is told from others, in whatever certificate it comes: SHA-256 of its SubjectPublicKeyInfo (RFC 5280,
 /// section 4.1.2.7), as base64url.
 pub fn key_name(certificate: &str) -> String {
