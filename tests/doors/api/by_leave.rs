@@ -95,7 +95,7 @@ async fn all_of_it(house: &House, [operator, owner, third]: [&Api; 3]) -> Vec<Be
     let (versions, first) = connection(operator, house, "versions").await;
     let claims = json!({"required_claims": {"tier": "x"}, "activate": true, "force": true});
     fine(operator.patch(&versions, claims).await);
-    fine(third.patch(&versions, json!({"required_claims": {}})).await);
+    fine(third.patch(&versions, json!({"email_claim": "mail"})).await);
     let (off, _) = connection(operator, house, "off").await;
     fine(operator.send(Method::POST, &format!("{off}/disable"), |ask| ask).await);
 
