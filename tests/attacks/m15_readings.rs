@@ -280,14 +280,13 @@ async fn m15_what_waits_for_somebody_is_told_and_what_counts_is_mailed() {
         let third = Signer::new("third", scene.house.clock.now());
         assert_eq!(scene.comes_by(&third).await.status(), 403);
         assert_eq!(scene.live().await, [print(old), print(next)]);
+        assert_eq!((mails("metadata_offered").await, warnings().await.as_str()), (0, "[]"));
+        chores::metadata::look(&scene.house.broker).await.unwrap();
+        assert_eq!(mails("metadata_offered").await, 1, "the turn is brought forward");
         let told = warnings().await;
         assert!(told.contains("it takes keys away") && told.contains("read anew"), "{told}");
-        let owner = format!("/organizations/{}/health", scene.house.organization("org-b").await);
-        let health = scene.operator.get(&owner).await;
+        let health = scene.operator.get("/organizations/org-b/health").await;
         assert!(health.body.contains("it takes keys away"), "{}", health.body);
-        assert_eq!(mails("metadata_offered").await, 0);
-        scene.publishes(copy.clone()).await;
-        assert_eq!(mails("metadata_offered").await, 1);
         // What goes and comes again is told again, and once a week.
         let both = scene.listing(&[&old.certificate, &next.certificate]);
         for (document, expected) in [(&copy, 1), (&both, 1), (&copy, 1), (&both, 1), (&copy, 1), (&both, 1)] {

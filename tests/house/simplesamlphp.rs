@@ -16,8 +16,14 @@
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Stdio};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use behalf::foundation::clock::{Clock, Moment};
+use behalf::protocol::saml::certificate::self_signed;
+use behalf::protocol::saml::keys::{KeyKind, SigningKey};
+use data_encoding::{BASE64, BASE64_MIME};
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
@@ -187,20 +193,18 @@ pub struct KeyPair {
 }
 
 impl KeyPair {
+    /// Younger than all that were made before.
     pub fn generate() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let (key, certificate) = (folder.path().join("key"), folder.path().join("certificate"));
-        let made = Command::new("openssl")
-            .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=saml", "-days", "3650"])
-            .arg("-keyout")
-            .arg(&key)
-            .arg("-out")
-            .arg(&certificate)
-            .output()
-            .unwrap_or_else(|error| panic!("openssl cannot be started: {error}; run `tests/run`"));
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        let read = |path| std::fs::read_to_string(path).unwrap();
-        Self { key: read(&key), certificate: read(&certificate) }
+        static MADE: AtomicI64 = AtomicI64::new(0);
+        let key = SigningKey::generate(KeyKind::Rsa2048).unwrap();
+        let (now, age) = (Clock::System.now(), Duration::from_secs(86_400));
+        let from = Moment::from_seconds(now.minus(age).seconds() + MADE.fetch_add(1, Ordering::SeqCst));
+        let certificate = self_signed(&key, "saml", from, now.plus(age * 3650), &[1]).unwrap();
+        let pem = |kind: &str, der: &[u8]| {
+            format!("-----BEGIN {kind}-----\n{}-----END {kind}-----\n", BASE64_MIME.encode(der))
+        };
+        let der = BASE64.decode(certificate.base64().as_bytes()).unwrap();
+        Self { key: pem("PRIVATE KEY", &key.to_pkcs8().unwrap()), certificate: pem("CERTIFICATE", &der) }
     }
 }
 

@@ -96,8 +96,12 @@ impl Keep {
         let turn = metadata_reads::find(tx, self.connection).await?;
         match read {
             Ok((described, verdict)) => {
-                let next = self.next_read(turn.as_ref(), described.next_read_at);
-                self.done(tx, next).await?;
+                let next = match verdict.offer {
+                    // Of what waits owners are told at its turn.
+                    Some(_) if self.cause == Cause::Visitor => self.now,
+                    _ => described.next_read_at,
+                };
+                self.done(tx, self.next_read(turn.as_ref(), next)).await?;
                 let offer = verdict.offer.clone();
                 if let Some(offer) = &offer {
                     self.tell(tx, &before, &described, offer).await?;
@@ -200,7 +204,12 @@ impl Keep {
         saml: &SamlSettings,
         read: (Described, Verdict),
     ) -> Result<Look, StoreError> {
-        let settings = newer(saml, read, self.now);
+        // What nobody has signed writes nothing to a connection because somebody came: its turn does.
+        let offer = match self.cause {
+            Cause::Visitor => saml.metadata.as_ref().and_then(|metadata| metadata.offer.clone()),
+            Cause::Turn => read.1.offer.as_ref().map(ToString::to_string),
+        };
+        let settings = newer(saml, read, offer, self.now);
         if settings == *saml {
             return Ok(Look::Same);
         }

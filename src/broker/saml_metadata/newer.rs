@@ -5,18 +5,19 @@ use crate::foundation::clock::Moment;
 use crate::model::connection::metadata::{Described, renewal};
 use crate::model::connection::{IdentityProvider, Metadata, SamlSettings, key_name};
 
-/// The settings with the reading that a document leaves; the same if it changes nothing.
+/// The settings with the reading that a document leaves; the same if it changes nothing. `offer` is what is shown to wait.
 pub(super) fn newer(
     saml: &SamlSettings,
     (described, verdict): (Described, Verdict),
+    offer: Option<String>,
     now: Moment,
 ) -> SamlSettings {
     let Some(known) = &saml.metadata else { return saml.clone() };
     let mut metadata =
         Metadata { valid_until: valid_until(saml, &described, verdict.word, now), ..known.clone() };
-    metadata.offer = verdict.offer.map(|offer| offer.to_string());
+    metadata.offer = offer;
     metadata.signed |= matches!(verdict.word, Word::Newer | Word::Current);
-    if metadata.offer.is_none() || verdict.word == Word::Newer {
+    if verdict.offer.is_none() || verdict.word == Word::Newer {
         (metadata.digest, metadata.dropped) = (described.digest, described.dropped);
         metadata.encryption = described.encryption;
     }

@@ -153,10 +153,15 @@ fn document(known: &SamlSettings, who: &str, ends: Option<Moment>, what: &str) -
     }
 }
 
+fn kept(known: &SamlSettings, described: &Described, verdict: Verdict) -> SamlSettings {
+    let offer = verdict.offer.as_ref().map(ToString::to_string);
+    newer(known, (described.clone(), verdict), offer, NOW)
+}
+
 /// What is known once a document came, and whether something of it waits.
 fn after(known: &SamlSettings, described: &Described) -> (SamlSettings, Verdict) {
     let verdict = judge(known, described, NOW).unwrap();
-    (newer(known, (described.clone(), verdict.clone()), NOW), verdict)
+    (kept(known, described, verdict.clone()), verdict)
 }
 
 fn encryption(saml: &SamlSettings) -> Option<&String> {
@@ -214,7 +219,7 @@ fn m15_the_table_of_what_a_document_does() {
                 assert!(after.past.newest_end >= newest_end, "{case}");
                 // The same document again changes nothing more.
                 let again = judge(&after, &described, NOW).unwrap();
-                assert_eq!(newer(&after, (described.clone(), again), NOW).idp, after.idp, "{case}");
+                assert_eq!(kept(&after, &described, again).idp, after.idp, "{case}");
             }
         }
     }
