@@ -190,6 +190,9 @@ pub async fn settle(
     let fresh = || keep.random.token().expose().to_owned();
     let judged = judge::judge(&present, sight, by_somebody, keep.now, fresh);
     domains::update(tx, &judged.domain).await?;
+    if judged.domain.state == DomainState::Verified && present.state != DomainState::Verified {
+        succeed(tx, keep, &judged.domain).await?;
+    }
     for action in &judged.events {
         let event = keep.event(action, present.organization_id).subject(present.id);
         keep.record(tx, &event.with("domain", present.name.as_str())).await?;
@@ -201,6 +204,22 @@ pub async fn settle(
         tracing::info!(domain = %present.name, state = %judged.domain.state, "a domain changed");
     }
     Ok((judged.domain, judged.verdict))
+}
+
+/// Whoever proves a domain ends what those who lost it had switched on for it: proved anew by them later, it is used for
+/// nothing until somebody says so (threats C16).
+async fn succeed(tx: &mut Tx<'_>, keep: &Keep, holder: &Domain) -> Result<(), StoreError> {
+    for claim in domains::claims(tx, holder.project_id, &holder.name).await? {
+        let is_used = claim.routing_since.or(claim.trust_since).or(claim.auto_join_since).is_some();
+        if claim.id == holder.id || !is_used {
+            continue;
+        }
+        let off = Domain { routing_since: None, trust_since: None, auto_join_since: None, ..claim };
+        domains::update(tx, &Domain { updated_at: keep.now, ..off.clone() }).await?;
+        let event = keep.event("organization.domain.succeeded", off.organization_id).subject(off.id);
+        keep.record(tx, &event.with("domain", off.name.as_str())).await?;
+    }
+    Ok(())
 }
 
 /// Somebody has proved a domain that another organization holds: that takes nothing from anybody, and both are told of

@@ -115,8 +115,9 @@ pub async fn claim(
     Ok(claimed)
 }
 
-/// The challenge to prove: the same until it runs out, then a fresh one (S1-R14). What lapsed begins anew, with nothing
-/// switched on (threats C16).
+/// The challenge to prove: the same until it runs out, then a fresh one (S1-R14). What lapsed begins anew: it is used again as
+/// it was once that is proved, unless another organization has held it meanwhile (threats C16), but lets nobody join by
+/// itself. Whoever lost it has no other way to sign in and switch it on.
 pub async fn start(
     change: &mut Change<'_, '_>,
     before: Routed,
@@ -131,8 +132,10 @@ pub async fn start(
     if before.domain.is_over(now) {
         let challenge = change.keep.random.token().expose().to_owned();
         let lapsed = before.domain.state == DomainState::Lapsed;
-        let base = if lapsed { switched_off(&before.domain) } else { before.domain.clone() };
-        after.domain = base.restarted(challenge, now);
+        after.domain = before.domain.restarted(challenge, now);
+        if lapsed {
+            after.domain.auto_join_since = None;
+        }
     }
     if method != after.domain.method {
         (after.domain.method, after.domain.answer, after.domain.next_check_at) = (method, None, now);

@@ -611,7 +611,7 @@ async fn c22_s0_03_a_domain_is_found_below_its_own_organization_alone() {
 }
 
 #[tokio::test]
-async fn c16_s1_a3_what_lapsed_begins_anew_with_nothing_switched_on() {
+async fn c16_s1_a3_what_lapsed_is_proved_anew_and_goes_on_unless_another_had_it() {
     for engine in ENGINES {
         let mut house = House::on(engine).await;
         let operator = Api::operator(&house).await;
@@ -631,11 +631,27 @@ async fn c16_s1_a3_what_lapsed_begins_anew_with_nothing_switched_on() {
         assert!(!comes(&house, "ann@a.test").await);
         assert_eq!(told(&act(&operator, &path, "confirm").await), refusal(422, "proof_not_found"));
         let again = act(&operator, &path, "verify").await.json();
-        assert_eq!((&again["status"], &again["use_for_routing"]), (&json!("pending"), &json!(false)));
+        assert_eq!((&again["status"], &again["auto_join"]["enabled"]), (&json!("pending"), &json!(false)));
+        assert!(!comes(&house, "ann@a.test").await, "it is proved by nobody");
         assert_ne!(record(&again).1, record(&old).1);
         publish(&mut house, &[record(&old)]);
         assert_eq!(told(&act(&operator, &path, "confirm").await), refusal(422, "proof_not_found"), "stale");
         publish(&mut house, &[record(&again)]);
+        assert_eq!(act(&operator, &path, "confirm").await.status, 200);
+        assert!(comes(&house, "ann@a.test").await, "whom nobody else could let in");
+
+        // It lapses once more, and another organization holds it for a while.
+        publish(&mut house, &[]);
+        for _ in 0..7 {
+            house.turn_clock(DAY + 1);
+            look(&house.broker).await.unwrap();
+        }
+        let pending = act(&operator, &path, "verify").await.json();
+        let other = holds(&mut house, &operator, "/organizations/org-b/domains", "a.test").await;
+        assert_eq!(house.events_of("organization.domain.succeeded").await, 1);
+        assert!(!comes(&house, "ann@a.test").await);
+        assert_eq!(operator.send(Method::DELETE, &other, |ask| ask).await.status, 204);
+        publish(&mut house, &[record(&pending)]);
         assert_eq!(act(&operator, &path, "confirm").await.status, 200);
         assert!(!comes(&house, "ann@a.test").await, "verified alone routes nobody");
         let on = operator.patch(&path, json!({"use_for_routing": true, "trust_email": true})).await;
