@@ -138,10 +138,11 @@ impl<'d> Keys<'d> {
 
     fn waits(&self, known: &SamlSettings, described: &Described, word: Word) -> Option<What> {
         let counts = matches!(word, Word::Newer | Word::Current);
+        let gains = !self.younger.is_empty() || !self.no_younger.is_empty();
         let encryption = known.metadata.as_ref().and_then(|metadata| metadata.encryption.as_ref());
         match () {
             () if !self.withdrawn.is_empty() => Some(What::Withdrawn),
-            () if !counts && !(self.younger.is_empty() && self.no_younger.is_empty()) => Some(What::New),
+            () if !counts && gains => Some(What::New),
             () if !self.no_younger.is_empty() => Some(What::NoYounger),
             () if word == Word::Newer => None,
             () if has_moved(&known.idp, &described.idp) => Some(What::Addresses),
