@@ -103,8 +103,9 @@ impl Keep {
                 };
                 self.done(tx, self.next_read(turn.as_ref(), next)).await?;
                 let offer = verdict.offer.clone();
-                if let Some(offer) = &offer {
-                    self.tell(tx, &before, &described, offer).await?;
+                match &offer {
+                    Some(offer) => self.tell(tx, &before, &described, offer).await?,
+                    None => metadata_reads::end_offer(tx, self.connection).await?,
                 }
                 let came = self.update(tx, &before, saml, (described, verdict)).await?;
                 Ok(match (came, offer) {
@@ -135,9 +136,8 @@ impl Keep {
         offer: &Offer,
     ) -> Result<(), StoreError> {
         let Some(saml) = connection.saml().map(|connection| connection.saml) else { return Ok(()) };
-        let waits = saml.metadata.as_ref().is_some_and(|metadata| metadata.offer.is_some());
         let digest = digest(described);
-        let since = if waits { None } else { Some(self.now.minus(DAY)) };
+        let since = self.now.minus(DAY);
         if metadata_reads::tell_offer(tx, connection.id, &digest, (since, self.now)).await? {
             let event = self
                 .event(connection, "organization.connection.metadata_offered", Outcome::Refused)
@@ -148,7 +148,7 @@ impl Keep {
         if self.cause == Cause::Visitor || !connection.is_active() {
             return Ok(());
         }
-        let since = (self.now.minus(DAY * 7), self.now.minus(DAY));
+        let since = (self.now.minus(DAY * 7), since);
         if metadata_reads::mail_offer(tx, connection.id, &digest, (since, self.now)).await? {
             self.tell_owners(tx, connection, Kind::MetadataOffered).await?;
         }

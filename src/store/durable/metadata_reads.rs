@@ -72,18 +72,26 @@ pub async fn tell(tx: &mut Tx<'_>, connection: ConnectionId, until: Moment) -> R
     Ok(tx.execute(sql, params![connection, until]).await? > 0)
 }
 
-/// That the trail tells what waits for somebody, by its digest; true: it was not told last, or, where `since` is given, not
-/// since then.
+/// That the trail tells what waits for somebody, by its digest; true: it does not wait since it was told. What comes again is
+/// told again if nothing was told since that moment.
 pub async fn tell_offer(
     tx: &mut Tx<'_>,
     connection: ConnectionId,
     digest: &str,
-    (since, now): (Option<Moment>, Moment),
+    (since, now): (Moment, Moment),
 ) -> Result<bool, StoreError> {
     let sql = "UPDATE metadata_reads SET told_offer = $2, told_at = $3
-               WHERE connection_id = $1 AND (COALESCE(told_offer, '') <> $2 OR told_at <= $4)";
-    let since = since.unwrap_or(Moment::from_millis(i64::MIN));
+               WHERE connection_id = $1 AND COALESCE(told_offer, '') <> $2
+               AND (told_offer IS NOT NULL OR told_at IS NULL OR told_at <= $4)";
     Ok(tx.execute(sql, params![connection, digest, now, since]).await? > 0)
+}
+
+/// Nothing waits any more.
+pub async fn end_offer(tx: &mut Tx<'_>, connection: ConnectionId) -> Result<(), StoreError> {
+    let sql =
+        "UPDATE metadata_reads SET told_offer = NULL WHERE connection_id = $1 AND told_offer IS NOT NULL";
+    tx.execute(sql, params![connection]).await?;
+    Ok(())
 }
 
 /// That owners are written to about what waits for somebody; true: they were not, about this since the first moment, nor about
