@@ -153,11 +153,6 @@ impl Allowed {
         told.iter().map(|one| one.organization).collect()
     }
 
-    /// Whether who has this name may be told of somebody who acts for this organization, be it ever so little.
-    pub fn is_of(&self, name: &str, organization: OrganizationId) -> bool {
-        self.name == name && self.told.iter().any(|one| one.organization == Some(organization))
-    }
-
     /// This and what is allowed to who has this name; of who had another one then, that alone.
     #[must_use]
     pub fn and(self, name: &str, mut more: Told) -> Self {

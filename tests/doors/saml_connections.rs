@@ -1155,6 +1155,23 @@ async fn m15_whoever_comes_can_make_us_look_and_puts_no_turn_off() {
     chores::metadata::look(&house.broker).await.unwrap();
     assert_eq!(publisher.hits(), hits + 1);
     assert!(turn().await.next_read_at.since(house.broker.now()) > Duration::from_secs(3_600));
+    // What waits is shown from its turn on, which comes at once; who comes later brings none forward.
+    publisher.says(listing(&[&IDP, &OTHER_IDP], None));
+    house.clock.turn(Duration::from_secs(61));
+    assert!(matches!(look().await, Ok(Look::Offered(_))));
+    assert_eq!(turn().await.next_read_at, house.broker.now());
+    chores::metadata::look(&house.broker).await.unwrap();
+    let shown = turn().await.next_read_at;
+    assert!(shown > house.broker.now());
+    for _ in 0..3 {
+        house.clock.turn(Duration::from_secs(61));
+        assert!(matches!(look().await, Ok(Look::Offered(_))));
+        assert_eq!(turn().await.next_read_at, shown);
+    }
+    publisher.says(listing(&[&IDP], None).replace(SSO, "https://elsewhere.test/sso"));
+    house.clock.turn(Duration::from_secs(61));
+    assert!(matches!(look().await, Ok(Look::Offered(_))));
+    assert_eq!(turn().await.next_read_at, house.broker.now(), "that is another one");
 }
 
 #[tokio::test]

@@ -96,9 +96,10 @@ impl Keep {
         let turn = metadata_reads::find(tx, self.connection).await?;
         match read {
             Ok((described, verdict)) => {
-                let next = match verdict.offer {
-                    // Of what waits owners are told at its turn.
-                    Some(_) if self.cause == Cause::Visitor => self.now,
+                // Of what waits owners are told, and it is shown, at a turn.
+                let is_news = |offer: &Offer| metadata.offer.as_deref() != Some(&*offer.to_string());
+                let next = match &verdict.offer {
+                    Some(offer) if self.cause == Cause::Visitor && is_news(offer) => self.now,
                     _ => described.next_read_at,
                 };
                 self.done(tx, self.next_read(turn.as_ref(), next)).await?;

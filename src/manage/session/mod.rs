@@ -15,7 +15,7 @@ use crate::model::organization::Organization;
 use crate::model::user::User;
 use crate::store::durable::choices::{self, Choice, Told};
 use crate::store::durable::engine::{Database, StoreError};
-use crate::store::durable::{applications, consents, organizations, sessions, standing};
+use crate::store::durable::{applications, consents, sessions, standing};
 use crate::web::holder::{ActsFor, Barred, Holder, Issued, NotActing, Prepared};
 use crate::web::reply::Fault;
 
@@ -162,13 +162,10 @@ async fn may_be_told(change: &mut Change<'_, '_>, acting: Acting, named: &str) -
         return Ok(true);
     }
     let project = change.keep.project.id;
-    let application = applications::by_id(change.tx, project, acting.application).await?;
-    let organization = organizations::named(change.tx, project, named).await?;
-    let allowed = consents::allowed(change.tx, acting.user, acting.application).await?;
-    let known = allowed.zip(application).zip(organization);
-    Ok(known.is_some_and(|((allowed, application), organization)| {
-        allowed.is_of(&application.display_name, organization.id)
-    }))
+    match applications::by_id(change.tx, project, acting.application).await? {
+        Some(application) => Ok(consents::knows(change.tx, acting.user, &application, &[named]).await?),
+        None => Ok(false),
+    }
 }
 
 /// Writes it down for a session whose person may act for it.
