@@ -1,6 +1,7 @@
 //! What every room may ask for.
 
 pub mod client_authorities;
+pub mod connection_ending;
 pub mod connection_return;
 pub mod connection_swap;
 pub mod domain_look;

@@ -1,9 +1,11 @@
 //! What the house does unattended: rotate keys, look domains up again, read metadata again, take back connections that let
-//! nobody in, seal the audit trail, send mails, tell applications of sessions that ended, forget what has run out.
+//! nobody in, tell owners of certificates that run out, seal the audit trail, send mails, tell applications of sessions that
+//! ended, forget what has run out.
 
 pub mod audit;
 pub mod connections;
 pub mod domains;
+pub mod endings;
 pub mod logouts;
 pub mod metadata;
 pub mod post;
@@ -21,7 +23,7 @@ use crate::web::templates::Templates;
 const SEALED_EVERY: Duration = Duration::from_secs(5);
 /// How often metadata is read again, if it is due.
 const MINUTE: Duration = Duration::from_secs(60);
-/// How often keys are rotated, if they are due, and what has run out is forgotten.
+/// How often keys are rotated, if they are due, what runs out is told, and what has run out is forgotten.
 const HOUR: Duration = Duration::from_secs(3_600);
 
 /// Works until it is aborted. A chore that fails is logged and done again next time; none holds up another.
@@ -103,6 +105,9 @@ async fn keep_house(broker: &Broker) {
         }
         if let Err(error) = sweep::run(broker).await {
             tracing::error!(%error, "what has run out could not be forgotten");
+        }
+        if let Err(error) = endings::look(broker).await {
+            tracing::error!(%error, "owners could not be told of certificates that run out");
         }
         if let Err(error) = purge::run(broker).await {
             tracing::error!(%error, "deleted organizations could not be forgotten");

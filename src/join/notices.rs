@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::audit::Keep;
+use crate::foundation::clock::Moment;
 use crate::foundation::email::Email;
 use crate::foundation::id::{MailId, OrganizationId, UserId};
 use crate::model::connection::Connection;
@@ -27,8 +28,20 @@ pub async fn owners(
     kind: Kind,
     thing: &str,
 ) -> Result<(), StoreError> {
+    owners_until(tx, keep, organization, (kind, thing), None).await
+}
+
+/// The same of what ends then.
+pub async fn owners_until(
+    tx: &mut Tx<'_>,
+    keep: &Keep,
+    organization: OrganizationId,
+    (kind, thing): (Kind, &str),
+    counts_until: Option<Moment>,
+) -> Result<(), StoreError> {
     for owner in mails::owners(tx, organization, MOST_OWNERS).await? {
-        write(tx, keep, organization, owner, |name| Letter::new(kind, name).about(thing)).await?;
+        let letter = |name: &str| Letter { counts_until, ..Letter::new(kind, name).about(thing) };
+        write(tx, keep, organization, owner, letter).await?;
     }
     Ok(())
 }

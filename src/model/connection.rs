@@ -1,5 +1,6 @@
 //! A connection: an upstream identity provider, as one organization (or the project itself) has set it up.
 
+mod ending;
 pub mod metadata;
 mod oidc;
 pub mod presets;
@@ -20,6 +21,7 @@ use crate::foundation::clock::Moment;
 use crate::foundation::id::{ConnectionId, OrganizationId, ProjectId};
 use crate::foundation::shared::Shared;
 
+pub use ending::{Ending, Notice};
 pub use oidc::{Endpoints, OidcSettings, Preset};
 pub use saml::{
     AttributeMapping, Comparison, IdentityProvider, IdpInitiated, LoginHint, Metadata, MetadataSource,

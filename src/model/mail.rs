@@ -35,7 +35,7 @@ pub struct Letter {
     pub thing: Option<String>,
     /// What whoever invites wants to say.
     pub message: Option<String>,
-    /// Until when its link or offer counts.
+    /// Until when its link or offer counts, or what it is about.
     pub counts_until: Option<Moment>,
 }
 
@@ -62,6 +62,12 @@ words! {
         ConnectionFailing = "connection_failing",
         /// What the provider says of itself runs out, and nobody gets in then.
         MetadataEnding = "metadata_ending",
+        /// It could not be read any more for days.
+        MetadataUnreadable = "metadata_unreadable",
+        /// The last certificate of the provider that is known.
+        CertificateEnding = "certificate_ending",
+        /// One of ours that the provider knows us by.
+        OwnCertificateEnding = "own_certificate_ending",
         /// Other keys of the provider are believed, or people are sent to another address of it: it said so itself.
         MetadataChanged = "metadata_changed",
         /// What the provider says of itself is different, and waits for somebody.

@@ -430,6 +430,21 @@ mail-metadata_ending-title = Die Metadaten von { $thing } laufen bald ab
 mail-metadata_ending-text = Der Identitätsanbieter dieser Verbindung sagt, wie lange seinen Metadaten zu trauen ist. Diese Zeit ist fast vorbei, und neuere sind nicht veröffentlicht. Danach kann sich über sie niemand mehr bei { $organization } anmelden.
 mail-metadata_ending-next = Bitten Sie den Betreiber des Identitätsanbieters, die Metadaten an ihrer Adresse zu erneuern, oder geben Sie sie der Verbindung als Dokument.
 
+mail-metadata_unreadable-subject = Die Metadaten eines Identitätsanbieters von { $organization } sind nicht lesbar
+mail-metadata_unreadable-title = Die Metadaten von { $thing } sind nicht mehr lesbar
+mail-metadata_unreadable-text = Seit mindestens drei Tagen kommt von der Adresse, an der sich der Identitätsanbieter dieser Verbindung beschreibt, nichts Brauchbares mehr. Was über ihn bekannt ist, gilt weiter. Wechselt er aber seine Zertifikate, oder läuft die Zeit ab, für die seinen Metadaten zu trauen ist, kann sich über ihn niemand mehr bei { $organization } anmelden.
+mail-metadata_unreadable-next = Bitten Sie den Betreiber des Identitätsanbieters, sie wieder zu veröffentlichen, oder geben Sie die Metadaten der Verbindung als Dokument.
+
+mail-certificate_ending-subject = Das Zertifikat eines Identitätsanbieters von { $organization } läuft ab
+mail-certificate_ending-title = Das Zertifikat von { $thing } läuft bald ab
+mail-certificate_ending-text = Es ist das letzte bekannte Zertifikat von denen, mit denen der Identitätsanbieter unterschreibt. Das allein hindert niemanden an der Anmeldung. Vermutlich unterschreibt der Identitätsanbieter bis dahin aber mit einem anderen Schlüssel, und ist der hier nicht bekannt, kann sich über ihn niemand mehr bei { $organization } anmelden.
+mail-certificate_ending-next = Bitten Sie den Betreiber des Identitätsanbieters um das nächste Zertifikat, und fügen Sie es der Verbindung hinzu, bevor er wechselt; das jetzige kann daneben bleiben.
+
+mail-own_certificate_ending-subject = Ein Zertifikat, an dem ein Identitätsanbieter { $organization } erkennt, läuft ab
+mail-own_certificate_ending-title = Unser Zertifikat für { $thing } läuft bald ab
+mail-own_certificate_ending-text = An diesem Zertifikat erkennt uns der Identitätsanbieter dieser Verbindung. Manche Identitätsanbieter lehnen ein abgelaufenes ab, und dann kann sich niemand mehr bei { $organization } anmelden.
+mail-own_certificate_ending-next = Wurde es für diese Verbindung mitgebracht, bringen Sie seinen Nachfolger; sonst bitten Sie den Betreiber dieses Dienstes, es zu erneuern. Lassen Sie danach den Betreiber des Identitätsanbieters unsere Metadaten neu lesen.
+
 mail-metadata_changed-subject = Ein Identitätsanbieter von { $organization } hat andere Schlüssel oder Adressen
 mail-metadata_changed-title = { $thing } hat sich von selbst geändert
 mail-metadata_changed-text = Der Identitätsanbieter dieser Verbindung nennt jetzt andere Zertifikate oder Adressen. Er hat das mit einem Schlüssel unterschrieben, dem schon vertraut wurde; deshalb gilt es von nun an für Anmeldungen bei { $organization }.

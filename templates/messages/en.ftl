@@ -358,7 +358,7 @@ mail-person = From { $person }.
 mail-message = Their message:
 mail-button = Open the invitation
 mail-open = Or open this address in your browser:
-mail-until = This can be used until { $moment }.
+mail-until = Valid until { $moment }.
 
 mail-invitation-subject = Invitation to { $organization }
 mail-invitation-title = You are invited to join { $organization }
@@ -429,6 +429,21 @@ mail-metadata_ending-subject = Sign-ins to { $organization } end soon, unless me
 mail-metadata_ending-title = The metadata of { $thing } is about to run out
 mail-metadata_ending-text = The identity provider of this connection says of itself how long its metadata may be believed. That time is nearly over, and nothing newer has been published. Afterwards nobody can sign in to { $organization } by it.
 mail-metadata_ending-next = Ask whoever runs the identity provider to renew the metadata at its address, or give it to the connection as a document.
+
+mail-metadata_unreadable-subject = The metadata of an identity provider of { $organization } cannot be read
+mail-metadata_unreadable-title = The metadata of { $thing } cannot be read any more
+mail-metadata_unreadable-text = For at least three days, nothing that can be used has come from the address at which the identity provider of this connection describes itself. What is known of it still counts. But once it changes its certificates, or the time is over for which its metadata may be believed, people cannot sign in to { $organization } by it.
+mail-metadata_unreadable-next = Ask whoever runs the identity provider to publish it again, or give the metadata to the connection as a document.
+
+mail-certificate_ending-subject = The certificate of an identity provider of { $organization } runs out
+mail-certificate_ending-title = The certificate of { $thing } is about to run out
+mail-certificate_ending-text = This is the last certificate that is known of those with which the identity provider signs. By itself that stops nobody from signing in. But the identity provider will presumably sign with another key by then, and people cannot sign in to { $organization } by it unless that one is known here.
+mail-certificate_ending-next = Ask whoever runs the identity provider for the next certificate, and add it to the connection before they change over; the one that is there now can stay beside it.
+
+mail-own_certificate_ending-subject = A certificate by which an identity provider knows { $organization } runs out
+mail-own_certificate_ending-title = Our certificate for { $thing } is about to run out
+mail-own_certificate_ending-text = The identity provider of this connection knows us by this certificate. Some identity providers refuse one that has run out, and people cannot sign in to { $organization } then.
+mail-own_certificate_ending-next = If it was brought for this connection, bring its successor; otherwise ask whoever runs this service to rotate it. Then have whoever runs the identity provider read our metadata again.
 
 mail-metadata_changed-subject = An identity provider of { $organization } has changed its keys or addresses
 mail-metadata_changed-title = { $thing } has changed by itself

@@ -54,6 +54,7 @@ mod h12_oracles;
 mod h13_inflation;
 mod h14_dtds;
 mod h16_weak_algorithms;
+mod h18_endings;
 mod h20_client_keys;
 mod h20_hostile_providers;
 mod h21_refresh;

@@ -13,7 +13,7 @@ use behalf::foundation::random::Random;
 use behalf::foundation::secret::Digest;
 use behalf::model::application::Application;
 use behalf::model::audit_event::{AuditEvent, Outcome};
-use behalf::model::connection::{Connection, ConnectionState};
+use behalf::model::connection::{Connection, ConnectionState, Notice};
 use behalf::model::delegation::{Delegation, DelegationSettings};
 use behalf::model::domain::{Domain, DomainState};
 use behalf::model::grant::{Confirmation, Epochs, Grant, GrantRequest, Refresh};
@@ -33,9 +33,9 @@ use behalf::store::durable::grants::Code;
 use behalf::store::durable::memberships::Expected;
 use behalf::store::durable::metadata_reads::MetadataRead;
 use behalf::store::durable::{
-    applications, audit_events, browsers, choices, connections, delegations, domains, grants, house,
-    identities, memberships, metadata_reads, organizations, projects, pushed_requests, roles, saml_keys,
-    sessions, signing_keys, used, users,
+    applications, audit_events, browsers, choices, connection_notices, connections, delegations, domains,
+    grants, house, identities, memberships, metadata_reads, organizations, projects, pushed_requests, roles,
+    saml_keys, sessions, signing_keys, used, users,
 };
 
 use super::engine::{Empty, on_postgresql, on_sqlite};
@@ -69,6 +69,7 @@ on_both_engines! {
     what_has_run_out_is_swept_and_nothing_else,
     c29_saml_keys_are_made_once_and_wiped_when_they_are_kept_no_more,
     a_turn_to_read_metadata_is_taken_by_one_node,
+    h18_of_what_ends_one_node_tells_once_at_each_stage,
 }
 
 const NOW: Moment = Moment::from_seconds(1_800_000_000);
@@ -759,6 +760,31 @@ async fn a_turn_to_read_metadata_is_taken_by_one_node(db: Database) {
     let id = turn.connection_id;
     db.write(async move |tx| metadata_reads::remove(tx, id).await).await.unwrap();
     assert_eq!(metadata_reads::find(&mut &db, id).await.unwrap(), None);
+}
+
+async fn h18_of_what_ends_one_node_tells_once_at_each_stage(db: Database) {
+    let id = build(&db).await.connection.id;
+    let (first, later) = (NOW, NOW.plus(Duration::from_secs(60)));
+    for (what, moment, stage, news) in [
+        (Notice::ProviderCertificate, first, 1, true),
+        (Notice::SigningCertificate, first, 1, true),
+        (Notice::ProviderCertificate, first, 1, false),
+        (Notice::ProviderCertificate, first, 3, true),
+        (Notice::ProviderCertificate, first, 2, false),
+        (Notice::ProviderCertificate, later, 1, true),
+        (Notice::ProviderCertificate, later, 1, false),
+    ] {
+        let told = connection_notices::is_told(&mut &db, id, what, (moment, stage)).await.unwrap();
+        assert_eq!(told, !news, "{what} {stage}");
+        let tries = (0..10)
+            .map(|_| db.write(async move |tx| connection_notices::tell(tx, id, what, (moment, stage)).await));
+        let told: Vec<Result<bool, StoreError>> = futures_util::future::join_all(tries).await;
+        assert_eq!(
+            told.iter().filter(|told| **told == Ok(true)).count(),
+            usize::from(news),
+            "{what} {stage}"
+        );
+    }
 }
 
 async fn m07_what_was_used_is_never_first_again(db: Database) {

@@ -41,6 +41,7 @@ const TABLES: &[(&str, Of)] = &[
     ("browsers", Nobody("a browser may be signed in to several projects, and its record holds ids alone")),
     ("client_registrations", Part("applications", "application_id")),
     ("connection_hours", Part("connections", "connection_id")),
+    ("connection_notices", Part("connections", "connection_id")),
     ("connection_run_failures", Part("connections", "connection_id")),
     ("connection_runs", Part("connections", "connection_id")),
     ("connection_tests", OrganizationOrProject),

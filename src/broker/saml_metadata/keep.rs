@@ -7,6 +7,7 @@ use super::judge::{Offer, Verdict};
 use super::newer::{has_moved, newer};
 use super::{Cause, Look, MetadataReadError};
 use crate::audit;
+use crate::broker::connection_ending;
 use crate::broker::connection_swap::tell_owners;
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{ConnectionId, ProjectId};
@@ -24,6 +25,8 @@ use crate::store::durable::{connection_versions, connections, projects};
 const AFTER_FAILURE: Duration = Duration::from_secs(300);
 const AT_LATEST: Duration = Duration::from_secs(6 * 3_600);
 const DAY: Duration = Duration::from_secs(86_400);
+/// So often in a row, and so long after it was read last, owners are told that a document does not come.
+const LOST: (i64, Duration) = (10, DAY.saturating_mul(3));
 
 /// Keeps what came of a look.
 pub(super) struct Keep {
@@ -50,19 +53,27 @@ impl Keep {
         Ok(came)
     }
 
-    /// Tells owners, once, of an end that is near and that the document puts off no more.
+    /// Tells owners of an end that is near and that the document puts off no more, and of a document that does not come.
     async fn warn(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
         let found = connections::by_id(tx, self.project, self.connection).await?;
         let Some(connection) = found.filter(Connection::is_active) else { return Ok(()) };
-        let Some(until) = connection.saml().and_then(|saml| saml.saml.running_out(self.now)) else {
-            return Ok(());
-        };
-        if !metadata_reads::tell(tx, connection.id, until).await? {
-            return Ok(());
+        let Some(keep) = self.keep(tx).await? else { return Ok(()) };
+        if let Some(ending) = connection.saml().and_then(|saml| saml.saml.metadata_ending()) {
+            connection_ending::tell(tx, &keep, &connection, &[ending]).await?;
         }
-        let event = self.event(&connection, "organization.connection.metadata_ending", Outcome::Refused);
-        self.record(tx, event.with("valid_until", until.rfc3339())).await?;
-        self.tell_owners(tx, &connection, Kind::MetadataEnding).await
+        let turn = metadata_reads::find(tx, self.connection).await?;
+        let is_lost = |turn: &MetadataRead| turn.failures >= LOST.0 && self.now.since(turn.read_at) >= LOST.1;
+        match turn.filter(is_lost) {
+            Some(turn) => connection_ending::tell_unreadable(tx, &keep, &connection, turn.read_at).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn keep(&self, tx: &mut Tx<'_>) -> Result<Option<audit::Keep>, StoreError> {
+        let project = projects::by_id(tx, self.project).await?;
+        let (random, now) = (self.random.clone(), self.now);
+        let (actor, by, request) = (Actor::House, None, None);
+        Ok(project.map(|project| audit::Keep { random, project, actor, by, request, now }))
     }
 
     async fn tell_owners(
@@ -71,10 +82,10 @@ impl Keep {
         connection: &Connection,
         kind: Kind,
     ) -> Result<(), StoreError> {
-        let Some(project) = projects::by_id(tx, self.project).await? else { return Ok(()) };
-        let (random, now) = (self.random.clone(), self.now);
-        let keep = audit::Keep { random, project, actor: Actor::House, by: None, request: None, now };
-        tell_owners(tx, &keep, connection, kind).await
+        match self.keep(tx).await? {
+            Some(keep) => tell_owners(tx, &keep, connection, kind).await,
+            None => Ok(()),
+        }
     }
 
     /// What comes of it.

@@ -137,7 +137,7 @@ pub struct Metadata {
 }
 
 impl Metadata {
-    fn dated(&self) -> Moment {
+    pub(super) fn dated(&self) -> Moment {
         self.dated_at.unwrap_or(self.read_at)
     }
 
@@ -227,14 +227,6 @@ impl SamlSettings {
         // Of another provider they say nothing.
         let before = self.past.newest_end.filter(|_| self.idp.entity_id == idp.entity_id);
         Past { withdrawn, newest_end: before.max(own) }
-    }
-
-    /// Until when, if that is soon: what is renewed in time has been read anew twice before. A document that is written anew
-    /// each time, and ends when the one before did, renews nothing.
-    pub fn running_out(&self, now: Moment) -> Option<Moment> {
-        let until = self.described_until()?;
-        let lifetime = until.since(self.metadata.as_ref()?.dated());
-        (until.since(now) <= SOON.min(lifetime / 3)).then_some(until)
     }
 }
 
@@ -541,7 +533,7 @@ pub enum Worry {
 }
 
 /// What expires within this time is told of.
-pub const SOON: Duration = Duration::from_secs(30 * 86_400);
+pub const SOON: Duration = Duration::from_secs(60 * 86_400);
 
 impl Worry {
     pub fn about(certificate: &Certificate, now: Moment) -> Option<Self> {

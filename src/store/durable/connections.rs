@@ -122,8 +122,8 @@ pub async fn of_nobody(db: &mut impl Read, project: ProjectId) -> Result<Vec<Con
 pub async fn insert(tx: &mut Tx<'_>, connection: &Connection) -> Result<(), StoreError> {
     tx.execute(
         "INSERT INTO connections (id, project_id, organization_id, slug, display_name, state, version, settings,
-                                  secret, created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+                                  secret, created_at, updated_at, certificates_end_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
         params![
             connection.id,
             connection.project_id,
@@ -135,7 +135,8 @@ pub async fn insert(tx: &mut Tx<'_>, connection: &Connection) -> Result<(), Stor
             to_json(&connection.settings),
             connection.secret.as_deref(),
             connection.created_at,
-            connection.updated_at
+            connection.updated_at,
+            certificates_end_at(connection)
         ],
     )
     .await?;
@@ -145,7 +146,8 @@ pub async fn insert(tx: &mut Tx<'_>, connection: &Connection) -> Result<(), Stor
 pub async fn update(tx: &mut Tx<'_>, connection: &Connection) -> Result<(), StoreError> {
     tx.execute(
         "UPDATE connections
-         SET display_name = $2, state = $3, version = $4, settings = $5, secret = $6, updated_at = $7
+         SET display_name = $2, state = $3, version = $4, settings = $5, secret = $6, updated_at = $7,
+             certificates_end_at = $8
          WHERE id = $1",
         params![
             connection.id,
@@ -154,11 +156,28 @@ pub async fn update(tx: &mut Tx<'_>, connection: &Connection) -> Result<(), Stor
             connection.version,
             to_json(&connection.settings),
             connection.secret.as_deref(),
-            connection.updated_at
+            connection.updated_at,
+            certificates_end_at(connection)
         ],
     )
     .await?;
     Ok(())
+}
+
+fn certificates_end_at(connection: &Connection) -> Option<Moment> {
+    connection.saml()?.saml.endings().iter().map(|ending| ending.at).min()
+}
+
+/// Live ones of which a certificate ends by then, some of them, in the order of their ids after `after`.
+pub async fn ending(
+    db: &mut impl Read,
+    by: Moment,
+    after: &str,
+    limit: u32,
+) -> Result<Vec<Connection>, StoreError> {
+    let sql =
+        select!("WHERE certificates_end_at <= $1 AND state = 'active' AND id > $2 ORDER BY id LIMIT $3");
+    db.all(sql, params![by, after, limit]).await?.iter().map(|row| connection(row, 0)).collect()
 }
 
 /// Switches every connection of an organization off; a login that is under way by one of them does not complete.

@@ -65,13 +65,6 @@ pub async fn put(tx: &mut Tx<'_>, turn: &MetadataRead) -> Result<(), StoreError>
     Ok(())
 }
 
-/// That owners are told when the document ends; true: of this end they had not been.
-pub async fn tell(tx: &mut Tx<'_>, connection: ConnectionId, until: Moment) -> Result<bool, StoreError> {
-    let sql = "UPDATE metadata_reads SET told_until = $2
-               WHERE connection_id = $1 AND COALESCE(told_until, 0) <> $2";
-    Ok(tx.execute(sql, params![connection, until]).await? > 0)
-}
-
 /// That the trail tells what waits for somebody, by its digest; true: it does not wait since it was told. What comes again is
 /// told again if nothing was told since that moment.
 pub async fn tell_offer(

@@ -7,6 +7,7 @@ pub mod audit_events;
 pub mod break_glass;
 pub mod browsers;
 pub mod choices;
+pub mod connection_notices;
 pub mod connection_runs;
 pub mod connection_tests;
 pub mod connection_upstreams;

@@ -71,8 +71,11 @@ CREATE TABLE connections (
     -- When the settings went live that are live, or were last; absent: none ever were.
     activated_at    BIGINT,
     -- Since when it is the one of its organization that is meant where no other is named.
-    primary_since   BIGINT
+    primary_since   BIGINT,
+    -- When the first of the certificates of its settings ends whose end is told.
+    certificates_end_at BIGINT
 );
+CREATE INDEX connections_ending ON connections (certificates_end_at) WHERE certificates_end_at IS NOT NULL;
 CREATE UNIQUE INDEX connections_project_id_slug_key ON connections (project_id, slug);
 CREATE INDEX connections_by_organization ON connections (organization_id);
 CREATE UNIQUE INDEX connections_primary_key ON connections (organization_id) WHERE primary_since IS NOT NULL;
@@ -824,8 +827,6 @@ CREATE TABLE metadata_reads (
     -- In a row, since then, and why.
     failures      BIGINT NOT NULL,
     failure       TEXT,
-    -- The end of the document that owners were last told of.
-    told_until    BIGINT,
     -- By its digest, what waits for somebody, as the trail told it last, and as owners were last written to.
     told_offer    TEXT,
     told_at       BIGINT,
@@ -833,6 +834,17 @@ CREATE TABLE metadata_reads (
     mailed_at     BIGINT
 );
 CREATE INDEX metadata_reads_due ON metadata_reads (next_read_at);
+
+-- About what of a connection its owners have been written to: when that ends, or since when it is so, and at which of the
+-- times before. Another moment is another thing, which begins anew.
+CREATE TABLE connection_notices (
+    connection_id TEXT NOT NULL REFERENCES connections (id),
+    -- provider_certificate, signing_certificate, decryption_certificate, metadata, metadata_unreadable
+    what          TEXT NOT NULL,
+    moment        BIGINT NOT NULL,
+    stage         BIGINT NOT NULL,
+    PRIMARY KEY (connection_id, what)
+);
 
 -- What has been used once and must never be used again: ids of client assertions.
 CREATE TABLE used (

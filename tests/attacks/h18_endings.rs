@@ -1,0 +1,129 @@
+//! H18: what a connection lives on ends by itself, and owners are told so in time, each time once: certificates of the
+//! provider, our own, and metadata that does not come any more.
+
+use std::time::Duration;
+
+use behalf::chores::{self, endings};
+use behalf::foundation::clock::Moment;
+use serde_json::json;
+
+use crate::house::answers::fine;
+use crate::house::api::Api;
+use crate::house::application::{Application, Person};
+use crate::house::broker::{Engine, House, Plan};
+use crate::house::lying_saml_idp::{LyingSamlIdp, Says, Signer, sp_keys};
+use crate::house::publisher::Publisher;
+
+const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// Bob, who comes first, owns the organization.
+async fn has_an_owner(house: &House) {
+    let ask = Application::rp1(house).asks();
+    Person::new("bob@b.test").signs_in_by(house, "cb", &ask, &Says::that("bob@b.test")).await.code();
+}
+
+async fn mails(house: &House, kind: &str) -> i64 {
+    house.count(&format!("mails WHERE kind = '{kind}' AND recipient = 'bob@b.test'")).await
+}
+
+/// So many days before, every node looks.
+async fn looks(house: &House, before: Moment, days: u32) {
+    let left = before.minus(DAY * days).since(house.clock.now());
+    house.turn_clock(left.as_secs() + 1);
+    let both = futures_util::future::join(endings::look(&house.broker), endings::look(&house.broker)).await;
+    both.0.and(both.1).unwrap();
+    endings::look(&house.broker).await.unwrap();
+}
+
+#[tokio::test]
+async fn h18_owners_are_mailed_sixty_thirty_and_seven_days_before_the_last_certificate_of_their_provider_ends()
+ {
+    for engine in ENGINES {
+        let house = Plan { engine, ..Plan::saml() }.build().await;
+        has_an_owner(&house).await;
+        let end = house.saml("cb").signer.certificate.not_after();
+        for (days, expected) in [(61, 0), (60, 1), (31, 1), (30, 2), (8, 2), (7, 3), (1, 3)] {
+            looks(&house, end, days).await;
+            assert_eq!(mails(&house, "certificate_ending").await, expected, "{days} days before");
+        }
+        assert_eq!(house.events_of("organization.connection.certificate_ending").await, 3);
+        let letter = house.text("SELECT letter FROM mails WHERE kind = 'certificate_ending' LIMIT 1").await;
+        assert!(letter.unwrap().contains(&end.millis().to_string()), "it says when");
+    }
+}
+
+#[tokio::test]
+async fn h18_a_certificate_with_a_successor_ends_quietly_and_another_end_is_told_anew() {
+    let house = Plan::saml().build().await;
+    has_an_owner(&house).await;
+    let idp = house.saml("cb");
+    let end = idp.signer.certificate.not_after();
+    looks(&house, end, 60).await;
+    assert_eq!(mails(&house, "certificate_ending").await, 1);
+    let next = Signer::new("next", house.clock.now());
+    let path = format!("/connections/{}", house.connection("cb").await);
+    let operator = Api::operator(&house).await;
+    let both = json!({"metadata_xml": idp.metadata_with(&[&next.certificate])});
+    fine(operator.patch(&path, both).await);
+    fine(operator.post(&format!("{path}/activate"), json!({"force": true})).await);
+    for days in [30, 7, 0] {
+        looks(&house, end, days).await;
+        assert_eq!(mails(&house, "certificate_ending").await, 1, "{days} days before");
+    }
+    looks(&house, next.certificate.not_after(), 29).await;
+    assert_eq!(mails(&house, "certificate_ending").await, 2, "what has passed meanwhile is told once");
+}
+
+#[tokio::test]
+async fn h18_owners_are_mailed_before_a_certificate_of_ours_ends_that_their_provider_is_shown() {
+    for brought in [false, true] {
+        let house = Plan::saml().build().await;
+        has_an_owner(&house).await;
+        let operator = Api::operator(&house).await;
+        let path = format!("/connections/{}", house.connection("cb").await);
+        let own = Signer::new("own", house.clock.now().minus(DAY * 1_000));
+        let shown = json!({"signing_key": own.pem(), "signing_certificate": own.certificate.base64()});
+        if brought {
+            fine(operator.patch(&path, shown).await);
+            fine(operator.post(&format!("{path}/activate"), json!({"force": true})).await);
+        }
+        let end = sp_keys(&house, "cb").await.signing.certificate.not_after();
+        assert_eq!(end == own.certificate.not_after(), brought);
+        for (days, expected) in [(61, 0), (60, 1), (30, 2), (7, 3)] {
+            looks(&house, end, days).await;
+            assert_eq!(mails(&house, "own_certificate_ending").await, expected, "{days} days before");
+        }
+    }
+}
+
+#[tokio::test]
+async fn h17_h18_owners_are_mailed_once_that_metadata_has_not_come_for_days() {
+    for engine in ENGINES {
+        let plan = Plan::on(engine);
+        let idp = LyingSamlIdp::new("cb", plan.clock.clone());
+        let publisher = Publisher::of(idp.metadata()).await;
+        let mut plan = plan.with_saml_keys("cb", &format!("metadata_url = \"{}\"\n", publisher.url));
+        plan.saml.insert("cb".to_owned(), idp);
+        let house = plan.build().await;
+        has_an_owner(&house).await;
+        let fails_for = async |hours: u32| {
+            for _ in 0..hours {
+                house.turn_clock(3_600);
+                chores::metadata::look(&house.broker).await.unwrap();
+            }
+            mails(&house, "metadata_unreadable").await
+        };
+        let document = house.saml("cb").metadata();
+        assert_eq!(fails_for(24).await, 0, "it comes");
+        for times in [1, 2] {
+            publisher.fails();
+            assert_eq!(fails_for(60).await, times - 1, "that may be mended");
+            assert_eq!(fails_for(24).await, times);
+            assert_eq!(fails_for(100).await, times, "once");
+            publisher.says(document.clone());
+            assert_eq!(fails_for(12).await, times);
+        }
+        assert_eq!(house.events_of("organization.connection.metadata_unreadable").await, 2);
+    }
+}
