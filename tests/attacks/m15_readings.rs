@@ -307,6 +307,32 @@ async fn m15_what_waits_for_somebody_is_told_and_what_counts_is_mailed() {
 }
 
 #[tokio::test]
+async fn m15_s1_r00_whoever_has_read_other_keys_than_count_by_now_reads_again_before_they_decide() {
+    for engine in ENGINES {
+        let scene = Scene::opens(engine, None).await;
+        let (old, next) = (scene.old(), &scene.next);
+        let tag = async || scene.operator.get(&scene.path).await.header("etag").unwrap().to_owned();
+        let read = tag().await;
+        assert_eq!(tag().await, read, "nothing has changed");
+        let off = format!("{}/disable?force=true", scene.path);
+        let turns_off = async |read: &str| {
+            scene.operator.send(Method::POST, &off, |ask| ask.header("if-match", read)).await
+        };
+        scene.publishes_by(old, &[&old.certificate, &next.certificate]).await;
+        let known =
+            scene.operator.send(Method::GET, &scene.path, |ask| ask.header("if-none-match", &read)).await;
+        assert_eq!((known.status.as_u16(), prints(&known.json())), (200, vec![print(old), print(next)]));
+        let told = turns_off(&read).await;
+        assert_eq!((told.status.as_u16(), &told.json()["code"]), (412, &json!("precondition_failed")));
+        // What waits for somebody is shown, too.
+        let read = tag().await;
+        scene.publishes(scene.listing(&[&old.certificate])).await;
+        assert_eq!(turns_off(&read).await.status, 412);
+        fine(turns_off(&tag().await).await);
+    }
+}
+
+#[tokio::test]
 async fn m15_what_somebody_has_taken_back_does_not_come_again_by_itself() {
     for engine in ENGINES {
         let scene = Scene::opens(engine, None).await;

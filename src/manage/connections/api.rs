@@ -54,7 +54,7 @@ pub(super) fn teller(desk: &Desk) -> Teller {
 }
 
 pub(super) fn shown(status: u16, teller: &Teller, held: &Held) -> Result<Answer<ConnectionView>, Refused> {
-    Ok(Answer::new(status, &teller.connection(held))?.etag(tag(held)))
+    Ok(Answer::new(status, &teller.connection(held))?.etag(tag(held, &teller.keyring, teller.now)))
 }
 
 /// `GET /connections` (S1-O6)

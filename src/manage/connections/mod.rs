@@ -77,6 +77,11 @@ async fn held(change: &mut Change<'_, '_>, id: ConnectionId) -> Result<Held, Ref
     Ok(beside(change.tx, found.ok_or_else(Refused::hidden)?).await?)
 }
 
+/// Whether the caller has read it as it is now, if they say what they have read.
+fn is_as_read(change: &Change<'_, '_>, before: &Held) -> Result<(), Refused> {
+    change.matches(&view::tag(before, change.keyring, change.keep.now))
+}
+
 /// Another organization's reads like one that there is not.
 async fn refuse_unknown_application(
     change: &mut Change<'_, '_>,

@@ -5,7 +5,7 @@ mod idp;
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::Held;
 use super::said::body::{self, Kind, OidcBody, SamlBody};
@@ -329,17 +329,9 @@ impl VersionView {
     }
 }
 
-/// Of what somebody may have decided by. What a provider's metadata says moves by itself.
-pub fn tag(held: &Held) -> String {
-    let Held { connection: it, lifecycle, draft, .. } = held;
-    let draft = draft.as_ref().map(|draft| draft.number);
-    etag(&json!([
-        it.id,
-        it.display_name,
-        it.state.word(),
-        it.version,
-        draft,
-        lifecycle.previous_version,
-        lifecycle.is_primary()
-    ]))
+/// Of all that is shown of it but our own addresses, which stay: also of what a provider's metadata says, which moves by
+/// itself, and by which somebody may have decided.
+pub fn tag(held: &Held, keyring: &Keyring, now: Moment) -> String {
+    let teller = Teller { issuer: String::new(), keyring: keyring.clone(), now };
+    etag(&teller.connection(held))
 }

@@ -8,8 +8,8 @@ use super::said::body::{ConnectionBody, Kind, Meta, Rest, Said, Scope};
 use super::said::checked::{Checked, checked};
 use super::switched::disable;
 use super::versions::{activate, discard, is_depended_on, redraft, refuse_outdated, renamed};
-use super::view::{ConnectionView, tag};
-use super::{Held, held};
+use super::view::ConnectionView;
+use super::{Held, held, is_as_read};
 use crate::manage::api::BASE;
 use crate::manage::desk::{Answer, Change, Desk};
 use crate::manage::refused::{Code, Refused};
@@ -102,7 +102,7 @@ pub async fn changed(
     let (display_name, forced) = (meta.display_name, meta.force == Some(true));
     let work = async move |change: &mut Change<'_, '_>| {
         let before = held(change, base.connection.id).await?;
-        change.matches(&tag(&before))?;
+        is_as_read(change, &before)?;
         if before.head() != base.head() {
             return Err(Refused::by(Code::ChangedMeanwhile));
         }
@@ -171,7 +171,7 @@ async fn stays(desk: &Desk, connection: &Connection, meta: &Meta) -> Result<(), 
 }
 
 pub async fn removed(change: &mut Change<'_, '_>, before: Held, force: Force) -> Result<Answer<()>, Refused> {
-    change.matches(&tag(&before))?;
+    is_as_read(change, &before)?;
     released(change, &before, force).await?;
     let after = disable(change, before, force.force == Some(true)).await?;
     // One that never was live is nothing but its draft, and who made that stays known.

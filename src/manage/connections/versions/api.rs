@@ -15,9 +15,9 @@ use crate::manage::authority::Need;
 use crate::manage::connections::api::{FRESH, READ, WRITE, shown, teller};
 use crate::manage::connections::primary::make_primary;
 use crate::manage::connections::relied_on::{Force, released};
-use crate::manage::connections::switched::{disable, enable};
-use crate::manage::connections::view::{ConnectionView, VersionView, tag};
-use crate::manage::connections::{Held, held, look_first};
+use crate::manage::connections::switched::{disable, enable, look_first};
+use crate::manage::connections::view::{ConnectionView, VersionView};
+use crate::manage::connections::{Held, held, is_as_read};
 use crate::manage::desk::{Answer, Change, Desk};
 use crate::manage::refused::{Code, Refused};
 use crate::model::connection::Version;
@@ -44,7 +44,7 @@ impl Operation for Discard {
         let id: ConnectionId = desk.params.id("connection_id")?;
         desk.change(async move |change| {
             let before = held(change, id).await?;
-            change.matches(&tag(&before))?;
+            is_as_read(change, &before)?;
             discard(change, &before).await?;
             Answer::new(204, &())
         })
@@ -200,17 +200,12 @@ async fn acted(desk: Desk, act: Act) -> Result<Answer<ConnectionView>, Refused> 
         true => connections::by_id(&mut desk.db(), desk.project().id, id).await?,
         false => None,
     };
-    let is_other = match &found {
-        Some(found) => look_first(desk.visitor.broker(), found).await?,
-        None => false,
-    };
+    if let Some(found) = &found {
+        look_first(desk.visitor.broker(), found).await?;
+    }
     desk.change_with_guests(async move |change| {
         let before = held(change, id).await?;
-        change.matches(&tag(&before))?;
-        if is_other && change.names_what_it_read() {
-            let detail = "its provider's metadata had run out, and says something else by now: read the connection again";
-            return Err(Refused::new(Code::PreconditionFailed, detail));
-        }
+        is_as_read(change, &before)?;
         shown(200, &teller, &act.on(change, before).await?)
     })
     .await
