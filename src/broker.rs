@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-pub use saml_metadata::{Look, MetadataReadError, SamlMetadata, Verdict};
+pub use saml_metadata::{Fate, Look, MetadataReadError, SamlMetadata, Sight, Verdict, Word, held_against};
 pub use tally::Tally;
 pub use turns::{Turn, Turns};
 

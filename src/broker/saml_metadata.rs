@@ -37,7 +37,7 @@ use std::time::Duration;
 use tokio::sync::{Mutex, Semaphore};
 use url::Url;
 
-pub use judge::{Offer, Verdict};
+pub use judge::{Fate, Offer, Verdict, Word};
 
 use self::judge::judge;
 use self::keep::Keep;
@@ -48,7 +48,7 @@ use crate::foundation::random::Random;
 use crate::model::connection::metadata::{Described, DescriptionError, LARGEST, describe, describe_again};
 use crate::model::connection::{Connection, SamlSettings};
 use crate::store::durable::connections;
-use crate::store::durable::engine::{Database, StoreError};
+use crate::store::durable::engine::{Database, StoreError, Tx};
 
 /// Between two looks for one connection, whatever came of the first.
 const COOLDOWN: Duration = Duration::from_secs(60);
@@ -127,6 +127,19 @@ pub enum Look {
     Failed(Arc<MetadataReadError>),
 }
 
+/// What a look has seen, before anything is kept of it.
+#[derive(Clone)]
+pub struct Sight {
+    keep: Keep,
+    read: Result<(Described, Verdict), Arc<MetadataReadError>>,
+}
+
+impl Sight {
+    pub async fn keep(self, tx: &mut Tx<'_>) -> Result<Look, StoreError> {
+        self.keep.run(tx, self.read).await
+    }
+}
+
 impl SamlMetadata {
     pub(super) fn new(http: Http, db: Database, clock: Clock, random: Random) -> Self {
         let waiting = Arc::new(Semaphore::new(MOST_WAITING));
@@ -153,11 +166,7 @@ impl SamlMetadata {
         url: &Url,
         known: &SamlSettings,
     ) -> Result<(Described, Verdict), MetadataReadError> {
-        let document = self.fetch(url).await?;
-        let now = self.clock.now();
-        let described = within_reach(describe_again(&document, known, now)?, now);
-        let verdict = judge(known, &described, now)?;
-        Ok((described, verdict))
+        held_against(&self.fetch(url).await?, known, self.clock.now())
     }
 
     async fn fetch(&self, url: &Url) -> Result<Vec<u8>, MetadataReadError> {
@@ -207,15 +216,27 @@ impl SamlMetadata {
         last: &mut Option<Looked>,
     ) -> Result<Look, StoreError> {
         let found = connections::by_id(&mut &self.db, project, connection).await?;
-        let Some((url, known)) = found.as_ref().and_then(address) else { return Ok(Look::NoAddress) };
         let now = self.clock.now();
-        *last = Some(Looked { at: now, came: None });
-        let read = self.read_again(url, known).await;
-        let keep =
-            Keep { project, connection, cause, known: known.clone(), random: self.random.clone(), now };
-        let came = self.db.write(async move |tx| keep.run(tx, read).await).await?;
+        *last = found.as_ref().and_then(address).map(|_| Looked { at: now, came: None });
+        let Some(sight) = self.sight(found.as_ref(), cause).await else { return Ok(Look::NoAddress) };
+        let came = self.db.write(async move |tx| sight.keep(tx).await).await?;
         *last = Some(Looked { at: now, came: Some(came.clone()) });
         Ok(came)
+    }
+
+    /// What a visitor's look would see, to be kept in a transaction of the caller's; nothing where there is no address.
+    pub async fn ahead(&self, connection: &Connection) -> Option<Sight> {
+        self.sight(Some(connection), Cause::Visitor).await
+    }
+
+    async fn sight(&self, connection: Option<&Connection>, cause: Cause) -> Option<Sight> {
+        let (connection, (url, known)) = connection.zip(connection.and_then(address))?;
+        let now = self.clock.now();
+        let read = self.read_again(url, known).await.map_err(Arc::new);
+        let (project, connection) = (connection.project_id, connection.id);
+        let keep =
+            Keep { project, connection, cause, known: known.clone(), random: self.random.clone(), now };
+        Some(Sight { keep, read })
     }
 
     fn looks_of(&self, connection: ConnectionId) -> LastLook {
@@ -225,6 +246,17 @@ impl SamlMetadata {
         }
         Arc::clone(looks.entry(connection).or_default())
     }
+}
+
+/// A document that somebody has brought, as if it stood at the address of a connection: what of it counts without an operator.
+pub fn held_against(
+    document: &[u8],
+    known: &SamlSettings,
+    now: Moment,
+) -> Result<(Described, Verdict), MetadataReadError> {
+    let described = within_reach(describe_again(document, known, now)?, now);
+    let verdict = judge(known, &described, now)?;
+    Ok((described, verdict))
 }
 
 fn address(connection: &Connection) -> Option<(&Url, &SamlSettings)> {

@@ -35,8 +35,9 @@ pub enum Command {
     ///
     /// It tells what the message says and what would make us refuse it. With --connection the message is held against
     /// that connection as if it had arrived there, what is encrypted is opened by our keys, and the command fails unless it
-    /// would be believed; whom the rule of the connection's domains and memberships let in then is not tried. Nothing is
-    /// changed.
+    /// would be believed; whom the rule of the connection's domains and memberships let in then is not tried. Of metadata it
+    /// tells which keys would be trusted, withdrawn, or wait for somebody if it stood at the connection's address, and why;
+    /// the command fails if anything would wait. Nothing is changed.
     Inspect {
         /// The file; `-` reads standard input.
         file: PathBuf,
@@ -94,10 +95,13 @@ pub async fn run(
             let captured = Captured::read(&bytes_of(&file)?)?;
             let broker = existing(config()?).await?;
             let project = super::project(&broker, &project).await?;
+            let found = judged::named(&broker, &project, &connection).await?;
+            let entity_id = found.saml().and_then(|found| found.saml.idp.entity_id.clone());
+            let captured = Captured { entity_id, ..captured };
             let at = at.or_else(|| captured.issued()).unwrap_or_else(|| broker.now());
             let mut report = Report::new(at, show_values);
             explained::describe(&captured, &mut report);
-            let taken = judged::by_connection(&broker, &project, &connection, &captured, &mut report).await?;
+            let taken = judged::by_connection(&broker, &project, &found, &captured, &mut report).await?;
             said::out(format_args!("{}", report.text()));
             Ok(if taken { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }

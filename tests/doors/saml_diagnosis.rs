@@ -11,7 +11,7 @@ use behalf::foundation::id::{IdentityId, RequestId, UserId};
 use behalf::foundation::random::Random;
 use behalf::login::diagnosis::Diagnosis;
 use behalf::model::audit_event::{AuditEvent, Outcome};
-use behalf::model::connection::{Connection, SpAddresses};
+use behalf::model::connection::{Connection, SpAddresses, Upstream, Withdrawn, key_name};
 use behalf::model::identity::{Identity, IdentityFacts, Naming};
 use behalf::model::user::{Profile, User};
 use behalf::protocol::saml::assertion::{Attribute, NameId};
@@ -26,9 +26,12 @@ use behalf::protocol::saml::refused::{Check, Refused};
 use behalf::protocol::saml::response::{AssertionDraft, Draft, Encrypt, Sign};
 use behalf::protocol::saml::signature::sign_enveloped;
 use behalf::protocol::saml::status::Status;
+use behalf::store::durable::engine::StoreError;
 use behalf::store::durable::{audit_events, connections, identities, projects, users};
+use data_encoding::HEXLOWER;
 
 use super::provisioning::{self, ENGINES, behalf, text};
+use super::saml_connections::metadata;
 
 const IDP: &str = "https://idp.a.test/metadata";
 const NOW: Moment = Moment::from_seconds(1_790_000_000);
@@ -220,6 +223,77 @@ const NO_LOGOUT: &str = "UPDATE connections SET settings = REPLACE(settings, '\"
 
 /// An answer to nobody's question is held against what the connection does with such ones; metadata against whether a
 /// connection can be made of it.
+#[tokio::test]
+async fn m15_inspection_tells_what_metadata_would_change_key_by_key_and_what_would_wait() {
+    let house = House::build();
+    let day = Duration::from_secs(86_400);
+    let key = || SigningKey::generate(KeyKind::P256).unwrap();
+    let since = |from: Moment| self_signed(&key(), "next", from, NOW.plus(day * 900), &[2]).unwrap();
+    let (next, old, gone) = (since(NOW), since(NOW.minus(day * 9)), since(NOW));
+    let withdrawn = Withdrawn { key: key_name(&gone.base64()), at: NOW, by_document: true };
+    let mut known = house.connection().await;
+    let Upstream::Saml(saml) = &mut known.settings.upstream else { panic!("it speaks SAML") };
+    saml.past.withdrawn.push(withdrawn);
+    let broker = house.broker(Clock::System).await;
+    let written: Result<(), StoreError> =
+        broker.db.write(async move |tx| connections::update(tx, &known).await).await;
+    written.unwrap();
+    let own = &house.certificate;
+    let listing = |certificates: &[&Certificate], sso: &str| {
+        let keys: Vec<_> = certificates.iter().map(|certificate| ("signing", *certificate)).collect();
+        metadata(IDP, &keys, sso, "")
+    };
+    let signed = |document: String| sign_enveloped(&document, "_m1", &house.key, None).unwrap();
+    let print = |certificate: &Certificate| HEXLOWER.encode(&certificate.fingerprint());
+    let here = "https://idp.a.test/sso";
+    let both = listing(&[own, &next], here);
+    for (document, is_fine, told) in [
+        (
+            both.clone(),
+            false,
+            vec![
+                "no key that counts has signed it".to_owned(),
+                format!("✓ {} is trusted, and stays so", print(own)),
+                format!("✗ {} waits for somebody: it is new", print(&next)),
+            ],
+        ),
+        (
+            signed(both),
+            true,
+            vec![
+                format!("✓ {} is trusted from then on: it is younger", print(&next)),
+                "✓ nothing of it would wait for anybody".to_owned(),
+            ],
+        ),
+        (signed(listing(&[&next], here)), true, vec![format!("! {} is trusted, and withdrawn", print(own))]),
+        (listing(&[&next], here), false, vec![format!("! {} is trusted, and stays so, though", print(own))]),
+        (
+            signed(listing(&[own, &old, &gone], here)),
+            false,
+            vec![
+                format!("✗ {} waits for somebody: it is no younger", print(&old)),
+                format!("✗ {} waits for somebody: it was withdrawn 2026-", print(&gone)),
+                "something waits for somebody: it brings a key back that had been withdrawn".to_owned(),
+            ],
+        ),
+        (
+            signed(listing(&[own], "https://b.test/sso")),
+            false,
+            vec!["✗ its addresses wait for somebody: https://b.test/sso".to_owned()],
+        ),
+    ] {
+        house.write("metadata", &document);
+        let before = house.rows().await;
+        let at = NOW.plus(day).rfc3339();
+        let output = house.run(&["saml", "inspect", "metadata", "--connection", "p", "--at", &at]);
+        for line in told {
+            assert!(text(&output).contains(&line), "{line}\n{}", text(&output));
+        }
+        assert_eq!(output.status.success(), is_fine, "{}", text(&output));
+        assert_eq!(house.rows().await, before, "nothing is changed");
+    }
+}
+
 #[tokio::test]
 async fn what_the_door_would_not_take_inspection_does_not_take_either() {
     let house = House::build();

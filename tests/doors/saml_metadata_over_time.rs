@@ -403,7 +403,11 @@ async fn m15_a_file_that_switches_a_connection_on_has_its_metadata_read_first_if
         house.apply(&publisher.file("state = \"disabled\"\n")).await;
         publisher.says(listing(&[&IDP], until(30)));
         house.clock.turn(DAY * 5);
-        house.apply(&publisher.file("")).await;
+        let before = house.rows().await;
+        let planned = house.plan(&publisher.file("")).await;
+        assert_eq!(house.rows().await, before, "a plan writes nothing");
+        assert_eq!(planned, ["~ connection p: state \"disabled\" → \"active\""]);
+        assert_eq!(house.apply(&publisher.file("")).await, planned, "what is planned is what happens");
         assert!(house.connection("p").await.is_active());
         assert_eq!((unusable(&house).await, valid_until(&house).await), (None, until(30)));
     }

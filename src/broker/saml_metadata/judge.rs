@@ -6,7 +6,7 @@ use super::MetadataReadError;
 use super::newer::{as_listed, has_moved, renewed};
 use crate::foundation::clock::Moment;
 use crate::model::connection::metadata::Described;
-use crate::model::connection::{IdentityProvider, SamlSettings, begins};
+use crate::model::connection::{IdentityProvider, SamlSettings, begins, key_name};
 
 /// What becomes of a document that could be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +29,76 @@ pub enum Word {
     Older,
     /// It is not signed by a key that counts.
     Nobodys,
+}
+
+impl Verdict {
+    /// What becomes of each key: of those that the document lists, and then of those that are known besides; by their
+    /// certificates.
+    pub fn keys<'a>(&self, known: &'a SamlSettings, described: &'a Described) -> Vec<(&'a str, Fate)> {
+        let (before, after) = (known.idp.key_names(), self.idp.key_names());
+        let fate = |text: &String, is_listed: bool| {
+            let name = key_name(text);
+            match (before.contains(&name), after.contains(&name)) {
+                (true, true) if is_listed => Fate::Stays,
+                (true, true) => Fate::StaysUnlisted,
+                (true, false) => Fate::Leaves,
+                (false, true) => Fate::Joins,
+                (false, false) => match known.past.withdrawn.iter().find(|one| one.key == name) {
+                    Some(one) => Fate::Withdrawn(one.at),
+                    None if matches!(self.word, Word::Newer | Word::Current) => Fate::NoYounger,
+                    None => Fate::New,
+                },
+            }
+        };
+        let listed = described.idp.key_names();
+        let others = known.idp.certificates.iter().filter(|text| !listed.contains(&key_name(text)));
+        let listed = described.idp.certificates.iter().map(|text| (text.as_str(), fate(text, true)));
+        listed.chain(others.map(|text| (text.as_str(), fate(text, false)))).collect()
+    }
+}
+
+/// What becomes of a key by a document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fate {
+    #[error("is trusted, and stays so")]
+    Stays,
+    #[error("is trusted, and stays so, though the document does not list it")]
+    StaysUnlisted,
+    #[error("is trusted from then on: it is younger than all that are known")]
+    Joins,
+    #[error("is trusted, and withdrawn: the document does not list it")]
+    Leaves,
+    #[error("waits for somebody: it was withdrawn {}", .0.rfc3339())]
+    Withdrawn(Moment),
+    #[error("waits for somebody: it is no younger than those that are known")]
+    NoYounger,
+    #[error("waits for somebody: it is new, and the document's word does not count for that")]
+    New,
+}
+
+impl Fate {
+    pub const fn waits(self) -> bool {
+        matches!(self, Self::Withdrawn(_) | Self::NoYounger | Self::New)
+    }
+}
+
+impl fmt::Display for Word {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Newer => {
+                "a key that counts has signed it, and it ends later than all that counted: its addresses count, too"
+            }
+            Self::Current => {
+                "a key that counts has signed it, and it is no older than the newest keys that are known: its keys count by \
+                 their age, its addresses not by themselves"
+            }
+            Self::Older => {
+                "a key that counts has signed it, but it may be from before the newest keys that are known: it adds and \
+                 removes nothing"
+            }
+            Self::Nobodys => "no key that counts has signed it: it adds and removes nothing",
+        })
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -29,6 +29,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 const LOST: (i64, Duration) = (10, DAY.saturating_mul(3));
 
 /// Keeps what came of a look.
+#[derive(Clone)]
 pub(super) struct Keep {
     pub project: ProjectId,
     pub connection: ConnectionId,
@@ -43,7 +44,7 @@ impl Keep {
     pub async fn run(
         self,
         tx: &mut Tx<'_>,
-        read: Result<(Described, Verdict), MetadataReadError>,
+        read: Result<(Described, Verdict), Arc<MetadataReadError>>,
     ) -> Result<Look, StoreError> {
         let came = self.come(tx, read).await?;
         // Whoever comes may make us look, and write to nobody.
@@ -92,7 +93,7 @@ impl Keep {
     async fn come(
         &self,
         tx: &mut Tx<'_>,
-        read: Result<(Described, Verdict), MetadataReadError>,
+        read: Result<(Described, Verdict), Arc<MetadataReadError>>,
     ) -> Result<Look, StoreError> {
         tx.lock(Lock::Exclusive, "connections", &self.connection.to_string()).await?;
         let found = connections::by_id(tx, self.project, self.connection).await?;
@@ -126,14 +127,14 @@ impl Keep {
                 })
             }
             // It is no turn that has failed: the next one comes when it would have come.
-            Err(error) if self.cause == Cause::Visitor && turn.is_some() => Ok(Look::Failed(Arc::new(error))),
+            Err(error) if self.cause == Cause::Visitor && turn.is_some() => Ok(Look::Failed(error)),
             Err(error) => {
                 if self.failed(tx, turn, metadata, &error).await? == 1 {
                     let event =
                         self.event(&before, "organization.connection.metadata_refused", Outcome::Refused);
                     self.record(tx, event.with("why", error.to_string())).await?;
                 }
-                Ok(Look::Failed(Arc::new(error)))
+                Ok(Look::Failed(error))
             }
         }
     }

@@ -1,6 +1,7 @@
 //! A captured message, in whichever form somebody could get hold of it.
 
 use super::browsed;
+use super::explained::Kind;
 use crate::foundation::clock::Moment;
 use crate::protocol::saml::binding::{Carried, RedirectMessage, post};
 use crate::protocol::saml::message;
@@ -22,6 +23,11 @@ pub struct Captured {
 }
 
 impl Captured {
+    /// What it is, if it can be read at all.
+    pub fn kind(&self) -> Option<Kind> {
+        Document::parse(&self.xml, &Limits::METADATA).ok().map(|document| Kind::of(document.root()))
+    }
+
     pub fn read(bytes: &[u8]) -> Result<Self, String> {
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii();
         let text = std::str::from_utf8(bytes);

@@ -10,7 +10,7 @@ use super::captured::Captured;
 use super::explained::{self, Kind, leaf};
 use super::report::Report;
 use super::signatures::{brought_keys, certificate_line};
-use crate::broker::Broker;
+use crate::broker::{Broker, Fate, held_against};
 use crate::foundation::clock::Moment;
 use crate::foundation::id::RequestId;
 use crate::keys::saml_keyring::{Certified, SpKeys};
@@ -20,7 +20,9 @@ use crate::login::authenticate::saml::unasked::is_new_where_it_must_be;
 use crate::login::diagnosis::Diagnosis;
 use crate::login::refusal::Refusal;
 use crate::model::connection::metadata::describe;
-use crate::model::connection::{Connection, IdpInitiated, SamlConnection, SpAddresses, UsableIdp};
+use crate::model::connection::{
+    Connection, IdentityProvider, IdpInitiated, OFFERED, SamlConnection, SpAddresses, UsableIdp, fingerprint,
+};
 use crate::model::login::Proof;
 use crate::model::project::Project;
 use crate::protocol::saml::assertion::Assertion;
@@ -157,21 +159,30 @@ pub fn metadata(captured: &Captured, report: &mut Report) -> bool {
     true
 }
 
-/// Holds a message against a connection, as if it had arrived there. Whether it would be taken.
+/// The connection that is meant.
+pub async fn named(broker: &Broker, project: &Project, name: &str) -> Result<Connection, Error> {
+    let found = connections::named(&mut &broker.db, project.id, name).await?;
+    let found = found.filter(|found| found.saml().is_some());
+    Ok(found.ok_or_else(|| format!("there is no SAML connection {name}"))?)
+}
+
+/// Holds a message against a connection, as if it had arrived there. Whether it would be taken. Metadata, as if it stood at
+/// its address.
 pub async fn by_connection(
     broker: &Broker,
     project: &Project,
-    name: &str,
+    found: &Connection,
     captured: &Captured,
     report: &mut Report,
 ) -> Result<bool, Error> {
-    let found = connections::named(&mut &broker.db, project.id, name).await?;
-    let found = found.ok_or_else(|| format!("there is no connection {name}"))?;
-    let connection = found.saml().ok_or_else(|| format!("the connection {name} does not speak SAML"))?;
+    let connection = found.saml().ok_or("the connection does not speak SAML")?;
     let own = SpAddresses::of(&broker.issuer(project), connection.id);
     report.heading(format!("Held against the connection {}", connection.slug));
     report.line("as of", report.at.rfc3339());
-    let is_in_use = is_in_use(broker, &found, captured).await?;
+    if captured.kind() == Some(Kind::Metadata) {
+        return Ok(described(&captured.xml, connection, report));
+    }
+    let is_in_use = is_in_use(broker, found, captured).await?;
     if !is_in_use {
         report.wrong(format!("the connection is {}: nothing is taken", found.state));
     }
@@ -187,11 +198,47 @@ pub async fn by_connection(
     Ok(taken && is_in_use)
 }
 
+/// What metadata would change if it stood at the connection's address, by the rules of the house, key by key. Whether nothing
+/// of it would wait for somebody.
+fn described(document: &[u8], connection: SamlConnection<'_>, report: &mut Report) -> bool {
+    if connection.saml.metadata_address().is_none() {
+        report.warn("the connection reads no address: metadata counts as a whole once somebody gives it, and not before; at one:");
+    }
+    let (described, verdict) = match held_against(document, connection.saml, report.at) {
+        Ok(judged) => judged,
+        Err(error) => {
+            report.wrong(error);
+            return false;
+        }
+    };
+    report.line("its word", verdict.word);
+    report.line_if("its signature", described.refused.as_ref());
+    for (certificate, fate) in verdict.keys(connection.saml, &described) {
+        let told = format!("{} {fate}", fingerprint(certificate));
+        match fate {
+            Fate::Stays | Fate::Joins => report.fine(told),
+            fate if fate.waits() => report.wrong(told),
+            _ => report.warn(told),
+        }
+    }
+    let addresses =
+        |idp: &IdentityProvider| idp.addresses().map(str::to_owned).collect::<Vec<_>>().join(", ");
+    let [known, listed, after] = [&connection.saml.idp, &described.idp, &verdict.idp].map(addresses);
+    match () {
+        () if listed == known => report.fine("its addresses are those that are known"),
+        () if after == known => report.wrong(format!("its addresses wait for somebody: {listed}")),
+        () => report.warn(format!("its addresses count from then on: {listed}")),
+    }
+    match &verdict.offer {
+        Some(offer) => report.wrong(format!("something waits for somebody: {offer}; {OFFERED}")),
+        None => report.fine("nothing of it would wait for anybody"),
+    }
+    verdict.offer.is_none()
+}
+
 /// What is over is over, also where nobody signs in any more.
 async fn is_in_use(broker: &Broker, found: &Connection, captured: &Captured) -> Result<bool, Error> {
-    let read = Document::parse(&captured.xml, &Limits::METADATA);
-    let kind = read.as_ref().ok().map(|document| Kind::of(document.root()));
-    let is_sign_out = matches!(kind, Some(Kind::LogoutRequest | Kind::LogoutResponse));
+    let is_sign_out = matches!(captured.kind(), Some(Kind::LogoutRequest | Kind::LogoutResponse));
     if found.is_active() || !is_sign_out {
         return Ok(found.is_active());
     }

@@ -30,7 +30,7 @@ use crate::store::durable::{applications, connection_versions, connections};
 pub use said::checked::{Checked, NewSecret, heard};
 pub use said::{presets, wanted};
 pub use stated::{Stated, make, rewrite};
-pub use switched::look_first;
+pub use switched::has_run_out;
 
 /// A connection with what stands beside its row.
 #[derive(Clone, Debug, PartialEq)]

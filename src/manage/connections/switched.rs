@@ -7,7 +7,7 @@ use super::doors::Doors;
 use super::made::refuse_too_many_in_use;
 use super::primary::settle_primary;
 use super::{Held, event, held};
-use crate::broker::{Broker, Look, connection_swap};
+use crate::broker::{Broker, connection_swap};
 use crate::manage::desk::Change;
 use crate::manage::refused::{Code, Refused};
 use crate::model::connection::{Connection, ConnectionState};
@@ -36,18 +36,19 @@ pub async fn shut(
     Ok(after)
 }
 
-/// Nobody has looked at the metadata of a connection that is switched off, and it may have run out: then it is read before
-/// the connection is to be live, outside of any transaction. Whether something else is known of it by that.
-pub async fn look_first(broker: &Broker, found: &Connection) -> Result<bool, StoreError> {
+/// Nobody has looked at the metadata of a connection that is switched off: whether it has run out, of what was live.
+pub async fn has_run_out(broker: &Broker, found: &Connection) -> Result<bool, StoreError> {
     let until = found.saml().and_then(|saml| saml.saml.described_until());
-    let db = &mut &broker.db;
-    if until.is_none_or(|until| broker.now() < until)
-        || connections::lifecycle_of(db, found.id).await?.activated_at.is_none()
-    {
-        return Ok(false);
+    let has = until.is_some_and(|until| until <= broker.now());
+    Ok(has && connections::lifecycle_of(&mut &broker.db, found.id).await?.activated_at.is_some())
+}
+
+/// Then it is read before the connection is to be live, outside of any transaction. Whatever comes of it is judged as ever.
+pub async fn look_first(broker: &Broker, found: &Connection) -> Result<(), StoreError> {
+    if has_run_out(broker, found).await? {
+        broker.saml_metadata.look(found.project_id, found.id).await?;
     }
-    // Whatever comes of it is judged as ever.
-    Ok(matches!(broker.saml_metadata.look(found.project_id, found.id).await?, Look::Changed))
+    Ok(())
 }
 
 /// Switches it on again as it was; one that never was live is a draft again.

@@ -9,17 +9,24 @@ use url::Url;
 use super::fault::{Fault, Place};
 use super::parts::{ConnectionPart, DescribedBy, UpstreamPart};
 use super::{HouseFile, Reading};
-use crate::broker::Broker;
+use crate::broker::{Broker, Sight};
 use crate::foundation::clock::Moment;
 use crate::foundation::secret::Digest;
-use crate::manage::connections::look_first;
+use crate::manage::connections::has_run_out;
 use crate::model::connection::metadata::{Described, describe, kept};
 use crate::model::connection::{ConnectionState, Metadata, MetadataSource, SamlSettings};
 use crate::store::durable::engine::StoreError;
 use crate::store::durable::{connections, projects};
 
-/// By the slugs of the connections; one whose description is there already has none.
-pub type Descriptions = BTreeMap<String, Described>;
+/// By the slugs of the connections.
+#[derive(Default)]
+pub struct Descriptions {
+    /// One whose description is there already has none.
+    pub read: BTreeMap<String, Described>,
+    /// What the house itself sees where what it knows has run out: as at the API that is no change of the file's, and is kept
+    /// with the rest of it, or taken back.
+    pub seen: BTreeMap<String, Sight>,
+}
 
 /// Reads what is not there yet, or, if that is wanted, what is at an address as it is now.
 pub async fn read(
@@ -28,7 +35,7 @@ pub async fn read(
     reading: Reading,
 ) -> Result<Result<Descriptions, Vec<Fault>>, StoreError> {
     let project = projects::by_slug(&mut &broker.db, file.project()).await?;
-    let (mut described, mut faults) = (Descriptions::new(), Vec::new());
+    let (mut described, mut faults) = (Descriptions::default(), Vec::new());
     for part in &file.connections {
         let Some(wanted) = Wanted::of(part) else { continue };
         let before = match &project {
@@ -39,14 +46,16 @@ pub async fn read(
         let known = saml.and_then(|connection| connection.saml.metadata.as_ref());
         let again = reading == Reading::Again && matches!(wanted.from, From::Address(_));
         if known.is_some_and(|known| wanted.is(known)) && !again {
-            // As at the API. It is the house's own look, and no change of the file's: a plan has it, too.
-            if let Some(before) = before.as_ref().filter(|_| part.state == ConnectionState::Active) {
-                look_first(broker, before).await?;
+            if let Some(before) = before.as_ref().filter(|_| part.state == ConnectionState::Active)
+                && has_run_out(broker, before).await?
+                && let Some(sight) = broker.saml_metadata.ahead(before).await
+            {
+                described.seen.insert(part.slug.value.clone(), sight);
             }
             continue;
         }
         match wanted.read(broker, saml.map(|connection| connection.saml)).await {
-            Ok(found) => drop(described.insert(part.slug.value.clone(), found)),
+            Ok(found) => drop(described.read.insert(part.slug.value.clone(), found)),
             Err(message) => faults.push(Fault { at: wanted.at, message }),
         }
     }

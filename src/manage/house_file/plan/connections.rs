@@ -119,6 +119,9 @@ impl Plan<'_, '_> {
         organization: Option<OrganizationId>,
     ) -> Result<Option<ConnectionId>, StoreError> {
         self.tx.lock(Lock::Exclusive, "connections", &id.to_string()).await?;
+        if let Some(sight) = self.described.seen.get(&part.slug.value) {
+            sight.clone().keep(self.tx).await?;
+        }
         let Some(before) = connections::by_id(self.tx, self.project.id, id).await? else {
             return Err(StoreError::Conflict);
         };
@@ -265,7 +268,7 @@ impl Plan<'_, '_> {
 
     /// Keeps what was just read and says nothing new: until when it counts, and when it is read again.
     async fn renew(&mut self, before: &Connection, after: Connection) -> Result<(), StoreError> {
-        if !self.described.contains_key(&after.slug) {
+        if !self.described.read.contains_key(&after.slug) {
             return Ok(());
         }
         connections::update(self.tx, &Connection { updated_at: self.tools.now, ..after.clone() }).await?;

@@ -65,7 +65,7 @@ impl Plan<'_, '_> {
         // Both are there unless somebody has changed the connection just now: then all begins anew.
         let wanted = Wanted::of(part).ok_or(StoreError::Conflict)?;
         let known = before.and_then(Connection::saml).map(|connection| connection.saml);
-        match (self.described.get(&part.slug.value), known) {
+        match (self.described.read.get(&part.slug.value), known) {
             (Some(described), known) => {
                 Ok((described.idp.clone(), Some(wanted.metadata(described, known, self.tools.now))))
             }
@@ -85,7 +85,7 @@ impl Plan<'_, '_> {
         let address = |connection: &Connection| {
             connection.saml().and_then(|connection| connection.saml.metadata_address().cloned())
         };
-        let read = self.described.get(&connection.slug);
+        let read = self.described.read.get(&connection.slug);
         match (address(connection), read) {
             (None, _) if before.and_then(address).is_some() => {
                 metadata_reads::remove(self.tx, connection.id).await
