@@ -6,7 +6,7 @@ use data_encoding::HEXLOWER;
 use super::counted::Evidence;
 use super::refusal::Refusal;
 use crate::model::audit_event::AuditEvent;
-use crate::model::connection::Connection;
+use crate::model::connection::{Connection, SamlSettings};
 use crate::protocol::saml::keys::Certificate;
 use crate::protocol::saml::outline::outline;
 use crate::protocol::saml::redact::redacted;
@@ -67,22 +67,25 @@ impl Diagnosis {
     /// What the audit event says besides.
     pub fn tell(&self, event: AuditEvent, connection: &Connection, xml: Option<&[u8]>) -> AuditEvent {
         let event = event.organization(connection.organization_id).subject(connection.id);
-        let mut event = self.facts(event.with("connection", connection.id.to_string()));
-        if self.is_of(Check::SignatureInvalid) {
-            event = event.with("trusted", trusted(connection));
-        }
-        match xml.map(|xml| redacted(xml).unwrap_or_else(|| outline(xml))) {
-            Some(text) => event.with("message", beginning(&text)),
-            None => event,
-        }
+        let event = self.facts(event.with("connection", connection.id.to_string()));
+        let saml = connection.saml().map(|connection| connection.saml);
+        self.shown(saml, xml).into_iter().fold(event, |event, (name, value)| event.with(name, value))
+    }
+
+    /// What was held against what, as far as it may be shown: the certificates that would have been believed, and the
+    /// message without what it says of anybody.
+    pub fn shown(&self, saml: Option<&SamlSettings>, xml: Option<&[u8]>) -> Vec<(&'static str, String)> {
+        let trusted = saml.filter(|_| self.is_of(Check::SignatureInvalid)).map(trusted);
+        let message = xml.map(|xml| beginning(&redacted(xml).unwrap_or_else(|| outline(xml))));
+        let all = [("trusted", trusted), ("message", message)];
+        all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
     }
 }
 
 /// The certificates whose keys would have been believed, by their SHA-256.
-fn trusted(connection: &Connection) -> String {
-    let saml = connection.saml().map(|connection| connection.saml);
-    let texts = saml.map(|saml| saml.idp.certificates.as_slice()).unwrap_or_default();
-    let read = texts.iter().take(MOST_TRUSTED).filter_map(|text| Certificate::from_base64(text).ok());
+fn trusted(saml: &SamlSettings) -> String {
+    let texts = saml.idp.certificates.iter().take(MOST_TRUSTED);
+    let read = texts.filter_map(|text| Certificate::from_base64(text).ok());
     let names: Vec<_> = read.map(|certificate| HEXLOWER.encode(&certificate.fingerprint())).collect();
     names.join(", ")
 }

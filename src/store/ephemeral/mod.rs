@@ -68,7 +68,7 @@ impl Kind {
                 Limits { entries: 50_000, value: 32 * KIB, total: 128 * MIB, when_full: WhenFull::Refuse }
             }
             Self::Trial => {
-                Limits { entries: 10_000, value: 48 * KIB, total: 32 * MIB, when_full: WhenFull::Refuse }
+                Limits { entries: 10_000, value: 72 * KIB, total: 32 * MIB, when_full: WhenFull::Refuse }
             }
             Self::SignOut => {
                 Limits { entries: 20_000, value: KIB, total: 16 * MIB, when_full: WhenFull::Forget }

@@ -1,5 +1,6 @@
 //! Somebody who administers nothing tries a connection, and what comes of it is written down (S1-P6).
 
+use data_encoding::HEXLOWER;
 use serde_json::json;
 
 use crate::house::api::Api;
@@ -301,6 +302,24 @@ async fn s1_p6_why_a_saml_trial_failed_is_told_with_what_came() {
         let told = link.told(&operator).await;
         assert_eq!(told["reason"], json!(reason), "{told}");
         assert!(told["expected"].is_string(), "{told}");
+        // A message that is refused is told in the trail as it is at a sign-in.
+        let events = house.events_since(&before).await;
+        let event = events.iter().find(|event| event.action == "organization.connection.tested").unwrap();
+        let detail = |name: &str| event.detail[name].as_str();
+        if what == "address" {
+            assert_eq!(
+                (detail("message"), detail("trusted")),
+                (None, None),
+                "it was taken, as far as it goes"
+            );
+            continue;
+        }
+        let known = HEXLOWER.encode(&idp.signer.certificate.fingerprint());
+        assert_eq!((detail("check"), detail("trusted")), (Some(reason), Some(&*known)));
+        assert_eq!(detail("connection"), Some(&*house.connection("cb").await));
+        let message = detail("message").unwrap();
+        assert!(message.contains("<saml:Assertion") && message.contains("Attribute"), "{message}");
+        assert!(!message.contains("bea"), "{message}");
     }
 }
 

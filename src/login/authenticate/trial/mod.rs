@@ -9,6 +9,8 @@ pub mod pages;
 pub mod saml;
 mod shown;
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use shown::Shown;
 
@@ -61,12 +63,15 @@ struct Failure {
     reason: String,
     expected: Option<String>,
     found: Option<String>,
+    /// What the trail has besides, of a message: the same as of one that is refused at a sign-in.
+    #[serde(default)]
+    besides: BTreeMap<String, String>,
 }
 
 impl Failure {
     fn of(refusal: &Refusal) -> Self {
         let found = refusal.unreachable().or(refusal.idp_error()).map(str::to_owned);
-        Self { reason: refusal.name().to_owned(), expected: None, found }
+        Self { reason: refusal.name().to_owned(), expected: None, found, besides: BTreeMap::new() }
     }
 
     /// As [`Self::of`], with what came instead, where that is known.
@@ -399,6 +404,9 @@ impl Conclusion {
             if let Some(value) = value {
                 event = event.with(name, value.as_str());
             }
+        }
+        for (name, value) in self.came.outcome.as_ref().err().iter().flat_map(|failure| &failure.besides) {
+            event.detail.insert(name.clone(), value.as_str().into());
         }
         event
     }

@@ -9,7 +9,7 @@ use crate::login::diagnosis::Diagnosis;
 use crate::login::doorstep::{self, Told};
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, answer};
-use crate::model::connection::SamlConnection;
+use crate::model::connection::Connection;
 use crate::model::login::{AwaitedSaml, Login, Proof};
 use crate::protocol::oauth::params::Params;
 use crate::protocol::saml::response;
@@ -68,55 +68,67 @@ async fn put_aside(visitor: &Visitor, trial: Trial, posted: &Posted<'_>) -> Resu
 }
 
 async fn judged(visitor: &Visitor, trial: &Trial, posted: &Posted<'_>) -> Result<Came, Stop> {
-    let (proof, shown) = match served(visitor, trial, posted).await {
+    let Served { proof, shown, by } = match served(visitor, trial, posted).await {
         Ok(served) => served,
         Err(Stop::Refused(refusal)) => return Ok(failed(&refusal)),
         Err(stop) => return Err(stop),
     };
     let outcome = match proof {
         Ok(proof) => Ok(proof),
-        Err(Told::Diagnosis(diagnosis)) => Err(of(diagnosis)),
+        Err(Told::Diagnosis(diagnosis)) => Err(of(diagnosis, &by, posted.xml)),
         Err(Told::Stop(Stop::Refused(refusal))) => Err(Failure::of(&refusal)),
         Err(Told::Stop(stop)) => return Err(stop),
     };
     Ok(Came { outcome, shown })
 }
 
-type Served = (Result<Proof, Told>, Shown);
+/// By which connection an answer was judged, and what came of it.
+struct Served {
+    proof: Result<Proof, Told>,
+    shown: Shown,
+    by: Connection,
+}
 
 /// As a sign-in is: where metadata has run out, or a key has signed that is not known, the provider is asked.
 async fn served(visitor: &Visitor, trial: &Trial, posted: &Posted<'_>) -> Result<Served, Stop> {
     let of = (trial.connection, trial.version);
-    let known = current(visitor, of).await?;
-    let known = known.saml().ok_or(Refusal::ConnectionChanged)?;
-    let served = served_by(visitor, known, trial, posted).await;
+    let served = served_by(visitor, current(visitor, of).await?, trial, posted).await?;
+    let known = served.by.saml().ok_or(Refusal::ConnectionChanged)?;
     let asks = |told: &Told| matches!(told, Told::Diagnosis(why) if doorstep::may_be_by_a_new_key(why));
-    if !served.0.as_ref().is_err_and(asks) || !doorstep::looked_for_keys(visitor, known).await? {
+    if !served.proof.as_ref().is_err_and(asks) || !doorstep::looked_for_keys(visitor, known).await? {
         return Ok(served);
     }
     let found = connection(&mut &visitor.broker().db, visitor, of).await?;
-    match found.saml().filter(|_| doorstep::has_other_keys(&found, known)) {
-        Some(newer) => Ok(served_by(visitor, newer, trial, posted).await),
-        None => Ok(served),
+    match doorstep::has_other_keys(&found, known) {
+        true => served_by(visitor, found, trial, posted).await,
+        false => Ok(served),
     }
 }
 
 async fn served_by(
     visitor: &Visitor,
-    tried: SamlConnection<'_>,
+    by: Connection,
     trial: &Trial,
     posted: &Posted<'_>,
-) -> Served {
+) -> Result<Served, Stop> {
+    let tried = by.saml().ok_or(Refusal::ConnectionChanged)?;
     let (proof, assertion) = authenticate::saml::pages::tried(visitor, tried, posted, &trial.login).await;
     let shown = assertion.map_or_else(Shown::default, |assertion| shown::of_saml(tried, assertion.get()));
-    (proof, shown)
+    Ok(Served { proof, shown, by })
 }
 
 fn failed(refusal: &Refusal) -> Came {
     Came { outcome: Err(Failure::of(refusal)), shown: Shown::default() }
 }
 
-fn of(diagnosis: Diagnosis) -> Failure {
-    let reason = diagnosis.refusal.name().to_owned();
-    Failure { reason, expected: Some(diagnosis.expected), found: Some(diagnosis.found) }
+fn of(diagnosis: Diagnosis, by: &Connection, xml: &[u8]) -> Failure {
+    let shown = diagnosis.shown(by.saml().map(|by| by.saml), Some(xml));
+    let named = [("connection", by.id.to_string()), ("check", diagnosis.check.to_owned())];
+    let besides = named.into_iter().chain(shown).map(|(name, value)| (name.to_owned(), value));
+    Failure {
+        reason: diagnosis.refusal.name().to_owned(),
+        besides: besides.collect(),
+        expected: Some(diagnosis.expected),
+        found: Some(diagnosis.found),
+    }
 }
