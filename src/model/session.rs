@@ -57,15 +57,24 @@ pub struct UpstreamName {
     pub format: Option<String>,
     pub name_qualifier: Option<String>,
     pub sp_name_qualifier: Option<String>,
-    /// Whether the provider has told us so that nobody else could read it.
-    #[serde(default)]
-    pub is_encrypted: bool,
+    pub secrecy: Secrecy,
+}
+
+super::words! {
+    /// Who could read a name on its way from the provider, through a browser.
+    Secrecy {
+        Open = "open",
+        /// Nobody but us: what it stood in was encrypted.
+        Within = "within",
+        /// Nobody but us: it was encrypted by itself, which is done for its own sake.
+        Own = "own",
+    }
 }
 
 impl UpstreamName {
     /// Whether both are one name, in whichever way it was told.
     pub fn is(&self, other: &Self) -> bool {
-        Self { is_encrypted: other.is_encrypted, ..self.clone() } == *other
+        Self { secrecy: other.secrecy, ..self.clone() } == *other
     }
 
     /// What tells it apart from others.

@@ -611,15 +611,9 @@ async fn s3_34_who_was_named_in_secret_is_signed_out_by_a_name_that_only_the_pro
         let plan = Plan::default();
         let idp = LyingSamlIdp::new("cb", plan.clock.clone());
         let theirs = Signer::new("theirs", plan.clock.now());
-        let key = format!(
-            "<md:KeyDescriptor use=\"encryption\"><ds:KeyInfo xmlns:ds=\"http://www.w3.org/2000/09/xmldsig#\"><ds:X509Data>\
-             <ds:X509Certificate>{}</ds:X509Certificate></ds:X509Data></ds:KeyInfo></md:KeyDescriptor>",
-            theirs.certificate.base64()
-        );
         let mut metadata = with_logout(&idp.metadata());
         if has_key {
-            let first = "<md:SingleLogoutService ";
-            metadata = metadata.replacen(first, &format!("{key}{first}"), 1);
+            metadata = showing_key(&metadata, &theirs);
         }
         let mut plan =
             plan.with_saml_metadata("cb", &metadata, "single_logout = true\n").with(registered, &more);
@@ -664,13 +658,68 @@ async fn s3_34_who_was_named_in_secret_is_signed_out_by_a_name_that_only_the_pro
         let form = away.form_with("SAMLRequest");
         let request = String::from_utf8(post::decode(form.value("SAMLRequest").unwrap()).unwrap()).unwrap();
         assert!(!request.contains("id-of-bob") && !request.contains("NameID"), "{request}");
-        let sealed = element(&request, "EncryptedData");
-        let sealed = format!("<saml:EncryptedID {namespace}>{sealed}</saml:EncryptedID>");
-        let document = Document::parse(sealed.as_bytes(), &Limits::MESSAGE).unwrap();
-        let theirs = DecryptingKey::from_pkcs8(&theirs.key.to_pkcs8().unwrap()).unwrap();
-        let told = decrypt(document.root(), &[&theirs], Ciphers::Gcm).unwrap();
-        let told = String::from_utf8(told).unwrap();
+        let told = opened_name(&request, &theirs);
         assert!(told.contains(">id-of-bob</saml:NameID>") && told.contains(name_id::PERSISTENT), "{told}");
+    }
+}
+
+/// With a key to which things can be encrypted to the provider.
+fn showing_key(metadata: &str, key: &Signer) -> String {
+    let key = format!(
+        "<md:KeyDescriptor use=\"encryption\"><ds:KeyInfo xmlns:ds=\"http://www.w3.org/2000/09/xmldsig#\"><ds:X509Data>\
+         <ds:X509Certificate>{}</ds:X509Certificate></ds:X509Data></ds:KeyInfo></md:KeyDescriptor>",
+        key.certificate.base64()
+    );
+    let first = "<md:SingleLogoutService ";
+    metadata.replacen(first, &format!("{key}{first}"), 1)
+}
+
+/// The name in a request that only the provider can read.
+fn opened_name(request: &str, theirs: &Signer) -> String {
+    let namespace = "xmlns:saml=\"urn:oasis:names:tc:SAML:2.0:assertion\"";
+    let sealed = element(request, "EncryptedData");
+    let sealed = format!("<saml:EncryptedID {namespace}>{sealed}</saml:EncryptedID>");
+    let document = Document::parse(sealed.as_bytes(), &Limits::MESSAGE).unwrap();
+    let theirs = DecryptingKey::from_pkcs8(&theirs.key.to_pkcs8().unwrap()).unwrap();
+    String::from_utf8(decrypt(document.root(), &[&theirs], Ciphers::Gcm).unwrap()).unwrap()
+}
+
+/// A name that no browser saw when it came is shown to none when it goes back, where the provider has a key for that.
+#[tokio::test]
+async fn s3_34_who_was_named_in_an_encrypted_assertion_is_named_in_secret_where_the_provider_shows_a_key() {
+    let registered = "redirect_uris = [\"https://rp1.test/callback\"]\n";
+    let more = format!("{registered}post_logout_redirect_uris = [\"https://rp1.test/bye\"]\n");
+    for (encrypts, has_key) in [(true, true), (true, false), (false, true)] {
+        let plan = Plan::default();
+        let idp = LyingSamlIdp::new("cb", plan.clock.clone());
+        let theirs = Signer::new("theirs", plan.clock.now());
+        let mut metadata = with_logout(&idp.metadata());
+        if has_key {
+            metadata = showing_key(&metadata, &theirs);
+        }
+        let mut plan =
+            plan.with_saml_metadata("cb", &metadata, "single_logout = true\n").with(registered, &more);
+        plan.saml.insert("cb".to_owned(), idp);
+        let house = plan.build().await;
+        let says = match encrypts {
+            true => Says::that("bob@b.test").encrypting(Cipher::Aes256Gcm),
+            false => Says::that("bob@b.test"),
+        };
+        let (ask, mut bob) = (Application::rp1(&house).asks(), Person::new("bob@b.test"));
+        let code = bob.signs_in_by(&house, "cb", &ask, &says).await.code();
+        let hint = ask.redemption(&code).send().await.json()["id_token"].as_str().unwrap().to_owned();
+        let query = [("id_token_hint", hint.as_str()), ("post_logout_redirect_uri", "https://rp1.test/bye")];
+        let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
+        let away = bob.browser.get(&format!("{}/logout?{query}", house.url)).await;
+        assert_eq!(alive(&house).await, 0);
+        let form = away.form_with("SAMLRequest");
+        let request = String::from_utf8(post::decode(form.value("SAMLRequest").unwrap()).unwrap()).unwrap();
+        if encrypts && has_key {
+            assert!(!request.contains("id-of-bob") && !request.contains("NameID"), "{request}");
+            assert!(opened_name(&request, &theirs).contains(">id-of-bob</saml:NameID>"));
+        } else {
+            assert!(request.contains(">id-of-bob</saml:NameID>"), "nobody could read it else: {request}");
+        }
     }
 }
 

@@ -24,7 +24,7 @@ use behalf::model::organization::{Organization, Policy};
 use behalf::model::project::{MembershipMode, Project, ProjectSettings};
 use behalf::model::role::{Role, RoleScope};
 use behalf::model::saml_key::{Purpose, SamlKeyRecord};
-use behalf::model::session::{Acr, Assurance, Session, UpstreamName, UpstreamSession};
+use behalf::model::session::{Acr, Assurance, Secrecy, Session, UpstreamName, UpstreamSession};
 use behalf::model::signing_key::KeyRecord;
 use behalf::model::user::{Profile, User};
 use behalf::protocol::jose::Algorithm;
@@ -850,7 +850,7 @@ async fn what_has_run_out_is_swept_and_nothing_else(db: Database) {
             format: None,
             name_qualifier: None,
             sp_name_qualifier: None,
-            is_encrypted: false,
+            secrecy: Secrecy::Open,
         };
         let (whole, ann) = (sessions::OVER_FOR, UpstreamSession { name: Some(name), index: None });
         let last = NOW.plus(whole - Duration::from_secs(1));

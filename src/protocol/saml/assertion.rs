@@ -32,6 +32,8 @@ pub struct Assertion {
     pub name_id: Option<NameId>,
     /// Whether that was encrypted to us by itself: no browser is to see it.
     pub is_name_encrypted: bool,
+    /// Whether all of this was.
+    pub is_encrypted: bool,
     /// What the provider calls its session, for logouts.
     pub session_index: Option<String>,
     pub authn_instant: Moment,
@@ -127,6 +129,7 @@ pub(super) fn read(assertion: Element<'_>, expected: &Expected<'_>) -> Result<As
         issued,
         name_id: name_id_if_any(subject, expected.naming)?,
         is_name_encrypted: subject.child(names::ASSERTION, "EncryptedID")?.is_some(),
+        is_encrypted: false,
         session_index: authn.session_index,
         authn_instant: authn.instant,
         session_not_on_or_after: authn.session_not_on_or_after,

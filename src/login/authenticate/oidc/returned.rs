@@ -20,7 +20,7 @@ use crate::login::{Stop, authenticate};
 use crate::model::connection::OidcConnection;
 use crate::model::identity::{IdentityFacts, Naming};
 use crate::model::login::{AwaitedOidc, Away, Proof};
-use crate::model::session::{Assurance, UpstreamName, UpstreamSession};
+use crate::model::session::{Assurance, Secrecy, UpstreamName, UpstreamSession};
 use crate::model::user::Profile;
 use crate::protocol::jose::Claims;
 use crate::protocol::oauth::params::{Params, printable};
@@ -157,7 +157,7 @@ fn upstream_session(claims: &Claims, subject: &str) -> Result<UpstreamSession, R
         format: None,
         name_qualifier: None,
         sp_name_qualifier: None,
-        is_encrypted: false,
+        secrecy: Secrecy::Open,
     };
     Ok(UpstreamSession { name: Some(name), index })
 }

@@ -12,7 +12,7 @@ use crate::model::connection::{Comparison, NameIdFormat, SamlConnection, Subject
 use crate::model::identity::attributes::Attributes;
 use crate::model::identity::{IdentityFacts, Naming};
 use crate::model::login::{Away, Proof, SingleUse};
-use crate::model::session::{Assurance, UpstreamName, UpstreamSession};
+use crate::model::session::{Assurance, Secrecy, UpstreamName, UpstreamSession};
 use crate::protocol::saml::assertion::{Assertion, NameId};
 use crate::protocol::saml::message::MAX_ID;
 use crate::protocol::saml::names::name_id;
@@ -73,17 +73,22 @@ pub fn too_long_ago(at: Moment) -> Diagnosis {
 
 /// One that names neither a person nor a session is known as such: the provider can end it by nothing that it says.
 fn upstream_session(assertion: &Assertion) -> UpstreamSession {
-    let name = assertion.name_id.as_ref().map(|name| upstream_name(name, assertion.is_name_encrypted));
+    let secrecy = match (assertion.is_name_encrypted, assertion.is_encrypted) {
+        (true, _) => Secrecy::Own,
+        (false, true) => Secrecy::Within,
+        (false, false) => Secrecy::Open,
+    };
+    let name = assertion.name_id.as_ref().map(|name| upstream_name(name, secrecy));
     UpstreamSession { name, index: assertion.session_index.clone() }
 }
 
-fn upstream_name(name: &NameId, is_encrypted: bool) -> UpstreamName {
+fn upstream_name(name: &NameId, secrecy: Secrecy) -> UpstreamName {
     UpstreamName {
         value: name.value.clone(),
         format: name.format.clone(),
         name_qualifier: name.name_qualifier.clone(),
         sp_name_qualifier: name.sp_name_qualifier.clone(),
-        is_encrypted,
+        secrecy,
     }
 }
 

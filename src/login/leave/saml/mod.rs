@@ -16,7 +16,7 @@ use crate::foundation::id::{ConnectionId, SessionId};
 use crate::login::departure::{Departure, Message};
 use crate::login::{Stop, doorstep};
 use crate::model::connection::{Connection, SamlConnection, SamlSettings};
-use crate::model::session::{UpstreamName, UpstreamSession};
+use crate::model::session::{Secrecy, UpstreamName, UpstreamSession};
 use crate::protocol::saml::assertion::NameId;
 use crate::protocol::saml::binding::Carried;
 use crate::protocol::saml::keys::{Certificate, EncryptingKey};
@@ -46,8 +46,8 @@ struct Asked {
 /// Which of the provider's sessions are to end there.
 struct Named<'u> {
     name: &'u UpstreamName,
-    /// Whether it was told to us so that nobody else could read it.
-    is_secret: bool,
+    /// As it was told in the most secret way.
+    secrecy: Secrecy,
     /// All of that name, if there is none.
     indexes: Vec<&'u str>,
     leaves_some: bool,
@@ -60,11 +60,13 @@ impl<'u> Named<'u> {
         let name = upstream.iter().find_map(|session| session.name.as_ref())?;
         let is_same = |session: &&UpstreamSession| session.name.as_ref().is_some_and(|own| own.is(name));
         let (same, others): (Vec<_>, Vec<_>) = upstream.iter().partition(is_same);
-        let is_secret = same.iter().any(|same| same.name.as_ref().is_some_and(|name| name.is_encrypted));
+        let told = |how| same.iter().any(|same| same.name.as_ref().is_some_and(|name| name.secrecy == how));
+        let secrecy = [Secrecy::Own, Secrecy::Within].into_iter().find(|how| told(*how));
+        let secrecy = secrecy.unwrap_or(Secrecy::Open);
         let are_all = upstream.len() < sessions::MOST_UPSTREAM;
         let indexes: Option<Vec<_>> = same.iter().map(|session| session.index.as_deref()).collect();
         let indexes = indexes.filter(|_| are_all).unwrap_or_default();
-        Some(Self { name, is_secret, indexes, leaves_some: !others.is_empty() || !are_all })
+        Some(Self { name, secrecy, indexes, leaves_some: !others.is_empty() || !are_all })
     }
 }
 
@@ -101,13 +103,14 @@ pub async fn onward(
         return Ok(Onward::Unasked("the identity provider has never said by which name it knows the person"));
     };
     let sealing = encryption_key(connection);
-    // What was told to nobody else is not sent through a browser for all to read: whom it names is told to sign out there.
-    if named.is_secret && sealing.is_none() {
+    // What was told to nobody else is not sent through a browser for all to read: whom it names is told to sign out there. Of
+    // what merely stood in something encrypted, that would be most sign-outs: few providers that encrypt show a key of theirs.
+    if named.secrecy == Secrecy::Own && sealing.is_none() {
         return Ok(Onward::Unasked(
             "the identity provider names the person in secret, and shows no key to encrypt the name to",
         ));
     }
-    let sealing = sealing.filter(|_| named.is_secret);
+    let sealing = sealing.filter(|_| named.secrecy != Secrecy::Open);
     let keys = broker.saml_keys.of_connection(connection).await?;
     let id = message_id(visitor);
     let xml = request(visitor, connection, (&named, sealing.as_ref()), &id, &endpoint.location)?;
@@ -175,7 +178,7 @@ mod tests {
             format: None,
             name_qualifier: None,
             sp_name_qualifier: None,
-            is_encrypted: false,
+            secrecy: Secrecy::Open,
         };
         UpstreamSession { name: Some(name), index: index.map(str::to_owned) }
     }

@@ -114,7 +114,7 @@ impl<'x> Posted<'x> {
         }
         let part = part.ok_or_else(|| Refused::missing_or(Check::Structure, "an assertion", None))?;
         match part {
-            structure::Part::Plain(element) => asserted(plain(element, outer, expected)?, expected),
+            structure::Part::Plain(element) => asserted(plain(element, outer, expected)?, expected, false),
             structure::Part::Encrypted(element) => encrypted(element, outer, expected),
         }
     }
@@ -156,10 +156,15 @@ fn plain(
 }
 
 /// The assertion in signed bytes, if it passes every check.
-fn asserted(signed: Verified<Vec<u8>>, expected: &Expected<'_>) -> Result<Verified<Assertion>, Refused> {
+fn asserted(
+    signed: Verified<Vec<u8>>,
+    expected: &Expected<'_>,
+    is_encrypted: bool,
+) -> Result<Verified<Assertion>, Refused> {
     signed.try_map(|bytes| {
         let document = Document::parse(bytes, &Limits::MESSAGE)?;
-        assertion::read(structure::assertion(document.root())?, expected)
+        let read = assertion::read(structure::assertion(document.root())?, expected)?;
+        Ok(Assertion { is_encrypted, ..read })
     })
 }
 
@@ -180,7 +185,8 @@ fn encrypted(
     }
     let (opened, key) = Opened::of(element, outer, expected)?;
     let is_own = expected.decrypting.get(key).is_some_and(|key| expected.is_own(key));
-    opened.signed(expected).and_then(|signed| asserted(signed, expected)).map_err(|refused| match is_own {
+    let read = opened.signed(expected).and_then(|signed| asserted(signed, expected, true));
+    read.map_err(|refused| match is_own {
         true => refused,
         false => Undecryptable::Failed.into(),
     })
