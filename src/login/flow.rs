@@ -2,14 +2,14 @@
 //! told the same (`answered`).
 
 mod answered;
+mod kept;
 mod once;
-
-use std::time::Duration;
 
 use http::header;
 use tower_sessions::Session;
 
 pub use answered::{Again, Came, Told, awaited, led, led_before, put_back, told_again};
+pub use kept::{awaiting, is_small, may_begin, move_on, time_left};
 pub use once::{once, to_its_end};
 
 use super::refusal::Refusal;
@@ -21,92 +21,19 @@ use crate::model::login::{Arrived, Asked, Beforehand, Login, Stage};
 use crate::protocol::oauth::params::Params;
 use crate::store::durable::engine::StoreError;
 use crate::store::durable::{applications, connections};
-use crate::store::ephemeral::{EphemeralError, Kind};
+use crate::store::ephemeral::Kind;
 use crate::web::browser::Given;
 use crate::web::cookies::{self, Remembered};
 use crate::web::reply::{self, Fault, Response};
 use crate::web::visitor::Visitor;
 use answered::{Answered, forget, give_up};
-
-/// The largest request that is kept, in bytes: with room for the rest of a flow within what the store takes.
-const LARGEST_REQUEST: usize = 4 * 1024;
-
-/// The flow of this id, whichever browser holds it: to judge a message that another site made a browser post, and so
-/// without cookies. It shows and grants nothing to whoever sent that.
-pub async fn awaiting(visitor: &Visitor, id: FlowId) -> Result<Option<Login>, Stop> {
-    of_project(visitor, visitor.broker().ephemeral.get(Kind::LoginFlow, &id.to_string()).await?.as_deref())
-}
-
-/// Moves a flow on to `stage`, whichever browser holds it, if it is still where `before` says. Of many, one does.
-pub async fn move_on(
-    visitor: &Visitor,
-    id: FlowId,
-    before: impl FnOnce(&Login) -> bool,
-    stage: Stage,
-) -> Result<bool, Stop> {
-    let (ephemeral, key) = (&visitor.broker().ephemeral, id.to_string());
-    let Some(found) = ephemeral.get(Kind::LoginFlow, &key).await? else { return Ok(false) };
-    let Some(mut login) = of_project(visitor, Some(&found))?.filter(before) else { return Ok(false) };
-    login.stage = stage;
-    let (bytes, left) = (serde_json::to_vec(&login)?, time_left(visitor, &login));
-    ephemeral.swap(Kind::LoginFlow, &key, &found, bytes, left).await.map_err(not_kept)
-}
-
-fn of_project(visitor: &Visitor, found: Option<&[u8]>) -> Result<Option<Login>, Stop> {
-    let login = found.map(serde_json::from_slice::<Login>).transpose()?;
-    Ok(login.filter(|login| login.project == visitor.project.id))
-}
-
-/// Keeps a flow for as long as it has left.
-async fn put(visitor: &Visitor, login: &Login, bytes: Vec<u8>) -> Result<(), Stop> {
-    let left = time_left(visitor, login);
-    if !left.is_zero() {
-        let ephemeral = &visitor.broker().ephemeral;
-        ephemeral.put(Kind::LoginFlow, &login.id.to_string(), bytes, left).await.map_err(not_kept)?;
-    }
-    Ok(())
-}
-
-fn not_kept(error: EphemeralError) -> Stop {
-    match error {
-        EphemeralError::Full(_) => Refusal::Crowded.into(),
-        other => other.into(),
-    }
-}
+use kept::{not_kept, of_project, put};
 
 /// The browser holds it no more.
 pub fn over(visitor: &Visitor, id: FlowId, response: &mut Response) {
     for cookie in cookies::end_flow(&visitor.headers, id) {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
-}
-
-/// Until the flow ends, whatever happens in it.
-pub fn time_left(visitor: &Visitor, login: &Login) -> Duration {
-    let broker = visitor.broker();
-    login.started_at.plus(Duration::from_secs(broker.config.login.flow_lifetime)).since(broker.now())
-}
-/// How many times the share of a network the larger one has that it is part of.
-const LARGER: u64 = 4;
-
-/// Whether one more of these may be kept.
-pub async fn may_begin(visitor: &Visitor, kind: Kind) -> Result<(), Stop> {
-    let (network, larger) = visitor.networks();
-    let share = visitor.broker().config.login.flows_per_minute;
-    let shares = std::iter::once((network, share)).chain(larger.map(|larger| (larger, LARGER * share)));
-    let ephemeral = &visitor.broker().ephemeral;
-    for (network, share) in shares {
-        let key = format!("flows {network}");
-        if ephemeral.count(Kind::RateCounter, &key, Duration::from_secs(60)).await? > share {
-            return Err(Refusal::TooManyRequests.into());
-        }
-    }
-    if ephemeral.is_crowded(kind) { Err(Refusal::Crowded.into()) } else { Ok(()) }
-}
-
-/// Whether there is room for what was asked while the person is away.
-pub fn is_small(asked: &Asked) -> bool {
-    serde_json::to_vec(asked).is_ok_and(|bytes| bytes.len() <= LARGEST_REQUEST)
 }
 
 /// A login, and where it is.

@@ -219,6 +219,7 @@ impl Refusal {
         matches!(
             self,
             Self::ConnectionInactive
+                | Self::NoOrganization
                 | Self::OrganizationNotAllowed
                 | Self::OrganizationInactive
                 | Self::OrganizationWasInactive

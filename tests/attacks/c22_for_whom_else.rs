@@ -306,3 +306,97 @@ async fn c22_m02_nobody_is_sent_anywhere_silently_for_it_nor_signed_out_of_what_
         assert_eq!(own.header("location"), Some("https://guest.test/bye"));
     }
 }
+
+/// For whom con acts besides the organization that the guest was allowed for: whether by a delegation, as a member of which,
+/// and to which they have switched.
+const ELSEWHERE: [(bool, &[&str], Option<&str>); 5] = [
+    (false, &[], None),
+    (true, &[], None),
+    (false, &["org-c"], None),
+    (false, &["org-c", "wants-a-factor", "is-foreign"], None),
+    (false, &["org-c"], Some("org-c")),
+];
+
+/// What becomes of the one for which it was allowed.
+const THEN: [Option<&str>; 3] = [
+    None,
+    Some("UPDATE organizations SET deactivated_at = 1, epoch = epoch + 1 WHERE slug = 'org-a'"),
+    Some(
+        "UPDATE memberships SET status = 'removed'
+         WHERE organization_id = (SELECT id FROM organizations WHERE slug = 'org-a')",
+    ),
+];
+
+#[tokio::test]
+async fn c22_m02_where_none_is_named_an_application_of_others_is_told_as_if_there_were_no_other() {
+    for (engine, prompt) in [(Engine::Sqlite, "after"), (Engine::Sqlite, "none"), (Engine::Postgres, "after")]
+    {
+        for then in THEN {
+            let mut first = None;
+            for elsewhere in ELSEWHERE {
+                let more = format!("{MORE}organization_prompt = \"{prompt}\"\n");
+                let house = Plan::on(engine).and(&more).build().await;
+                let (mut con, guest) = allowed_for_a(&house, elsewhere).await;
+                if let Some(then) = then {
+                    assert_eq!(house.execute(then).await, 1);
+                }
+                let mut heard = Vec::new();
+                for scope in ["openid", "openid organization"] {
+                    let silent = guest.asks().with("scope", scope).with("prompt", "none");
+                    let arrival = con.follows(&silent).await;
+                    heard.push(match arrival.told_application("code") {
+                        Some(_) => silent.redeems(&arrival).await.id["org_name"].to_string(),
+                        None => format!("{:?}", arrival.error()),
+                    });
+                }
+                assert_eq!(*first.get_or_insert(heard.clone()), heard, "{prompt} {then:?} {elsewhere:?}");
+            }
+            let (heard, of_a) = (first.unwrap(), ["\"org-a\"", "\"org-a\""]);
+            assert_eq!(heard == of_a, then.is_none(), "{prompt} {then:?}: {heard:?}");
+        }
+    }
+}
+
+/// Con, who has allowed the guest to be told of them for `org-a`, and acts for these as well.
+async fn allowed_for_a(
+    house: &House,
+    (by_delegation, joins, current): (bool, &[&str], Option<&str>),
+) -> (Person, Application) {
+    let guest = Application::new(house, "guest", Proof::Basic(RP1_SECRET.to_owned()));
+    let mut con = Person::new("con@a.test");
+    let ask = asks(&guest).with("organization", "org-a").with("login_hint", "con@a.test");
+    con.follows(&ask).await.code();
+    if !by_delegation {
+        assert_eq!(house.execute("UPDATE delegations SET revoked_at = 1").await, 1);
+    }
+    let user = house.user("con@a.test").await;
+    for organization in joins {
+        house.joins(user.parse().unwrap(), organization, &["member"]).await;
+    }
+    if let Some(current) = current {
+        let there = format!("FROM organizations WHERE slug = '{current}'");
+        let switch = format!(
+            "UPDATE sessions SET current_organization_id = (SELECT id {there}),
+             current_epoch = (SELECT epoch {there})"
+        );
+        assert_eq!(house.execute(&switch).await, 1);
+    }
+    (con, guest)
+}
+
+#[tokio::test]
+async fn c22_m02_that_they_act_for_nobody_is_for_the_person_to_read() {
+    let must = "organization_usage = \"require\"\n";
+    let house = Plan::default().and(MORE).and(must).build().await;
+    let (mut con, guest) = allowed_for_a(&house, ELSEWHERE[0]).await;
+    assert_eq!(house.execute(THEN[2].unwrap()).await, 1);
+    let before = house.before().await;
+    let page = con.follows(&asks(&guest)).await;
+    assert_eq!((page.status(), page.answer.location()), (403, None), "{}", page.told());
+    house.refused(&before, "no_organization").await;
+    let cancel =
+        page.answer.forms().into_iter().find(|form| form.action.path().ends_with("/cancel")).unwrap();
+    let answer = con.browser.submit(&cancel).await;
+    let told = answer.header("location").unwrap_or_default();
+    assert!(told.contains("error=access_denied") && !told.contains("no_organization"), "{told}");
+}

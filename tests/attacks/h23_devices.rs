@@ -689,6 +689,9 @@ async fn h23_s2_26_what_cannot_be_let_in_is_shown_with_the_reason_and_not_asked_
     assert!(!picker.answer.body.contains("name=\"choice\""), "{}", picker.told());
     house.turn_clock(5);
     assert_eq!(device.is_told().await, "authorization_pending");
+    // So it waits for as long as somebody could still let it in, and no longer (RFC 8628, section 3.5).
+    let unanswered = Device::asks(&tv, &[SCOPE]).await;
+    con.types_code(&unanswered).await;
     // But they may say that they do not, there and on the page that refuses them: nobody else says it for them.
     let foreign = Device::asks(&tv, &[SCOPE, ("organization", "org-c")]).await;
     let page = con.types_code(&foreign).await;
@@ -721,6 +724,9 @@ async fn h23_s2_26_what_cannot_be_let_in_is_shown_with_the_reason_and_not_asked_
     let denied = house.audit().await.into_iter().rfind(|event| event.action == "device.denied").unwrap();
     assert_eq!(denied.reason.as_deref(), Some("device_not_allowed"));
     assert_eq!(device.is_told().await, "access_denied");
+    assert_eq!(unanswered.is_told().await, "authorization_pending");
+    house.turn_clock(600);
+    assert_eq!(unanswered.is_told().await, "expired_token");
 }
 
 #[tokio::test]

@@ -41,7 +41,6 @@ async fn m21_a_pushed_request_is_used_once_as_it_was_pushed() {
         is_refused(&house, &ask.only("request_uri", &format!("{uri}x")), "invalid_request_uri").await;
         // What else the address says does not count.
         let more = [
-            ("organization", "org-a"),
             ("state", "evil"),
             ("redirect_uri", "https://evil.test/"),
             ("scope", "openid"),

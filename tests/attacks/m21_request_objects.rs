@@ -7,7 +7,7 @@ use data_encoding::BASE64URL_NOPAD;
 use serde_json::{Value, json};
 
 use crate::house::application::{Application, Ask, Person, Proof};
-use crate::house::broker::{House, Plan, RP1_SECRET};
+use crate::house::broker::{Engine, House, Plan, RP1_SECRET};
 use crate::house::publisher::Publisher;
 use crate::house::visitor::Visitor;
 
@@ -15,9 +15,13 @@ const TYP: &str = "oauth-authz-req+jwt";
 
 /// The default house, whose first application signs by this key, and has `more` settings.
 async fn house(key: &SigningKey, more: &str) -> House {
+    house_on(Engine::Sqlite, key, more).await
+}
+
+async fn house_on(engine: Engine, key: &SigningKey, more: &str) -> House {
     let uris = "redirect_uris = [\"https://rp1.test/callback\"]";
     let keys = format!("{uris}\njwks = {{ file = \"rp1.json\" }}\n{more}");
-    let mut plan = Plan::default().with(uris, &keys);
+    let mut plan = Plan::on(engine).with(uris, &keys);
     plan.files.push(("rp1.json".into(), json!({ "keys": [key.public_jwk()] }).to_string()));
     plan.build().await
 }
@@ -50,9 +54,8 @@ async fn m21_a_signed_request_is_the_whole_request_by_whatever_algorithm_and_way
             claims["max_age"] = json!(600);
             let object = key.sign_jwt(typ, &claims).unwrap();
             // Beside it stands what would lead elsewhere.
-            let a = house.organization("org-a").await;
-            let more = "scope=openid%20organization:org-a&state=evil&organization=org-a&redirect_uri=https://evil.test/&response_type=code";
-            let url = format!("{}&{more}&organization_id={a}", ask.only("request", &object));
+            let more = "scope=openid%20organization&state=evil&nonce=evil&redirect_uri=https://evil.test/&response_type=code";
+            let url = format!("{}&{more}", ask.only("request", &object));
             let arrival = Person::new("con@a.test").opens(&ask, &url).await;
             assert_eq!(
                 arrival.told_application("state").as_deref(),
@@ -63,12 +66,12 @@ async fn m21_a_signed_request_is_the_whole_request_by_whatever_algorithm_and_way
             assert_eq!(ask.redeems(&arrival).await.id["org_name"], json!("org-b"));
             // The same, pushed.
             let pushed = Application::rp1(&house)
-                .posts("/par", &[("request", &object), ("state", "evil"), ("organization", "org-a")])
+                .posts("/par", &[("request", &object), ("state", "evil"), ("organization", "org-b")])
                 .send()
                 .await;
             assert_eq!(pushed.status, 201, "{}", pushed.body);
             let uri = pushed.json()["request_uri"].as_str().unwrap().to_owned();
-            let url = format!("{}&{more}&organization_id={a}", ask.only("request_uri", &uri));
+            let url = format!("{}&{more}", ask.only("request_uri", &uri));
             let arrival = Person::new("con@a.test").opens(&ask, &url).await;
             assert_eq!(
                 arrival.told_application("state").as_deref(),
@@ -215,6 +218,54 @@ async fn m21_who_asks_and_for_what_kind_of_answer_is_the_same_outside() {
     house.refused(&before, "invalid_request").await;
     let twice = format!("{}&request=x", ask.only("request", &object));
     assert_eq!(Visitor::arrives().get(&twice).await.status, 400);
+}
+
+#[tokio::test]
+async fn m21_c21_another_organization_beside_a_signed_or_a_pushed_request_is_refused() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let key = key(Algorithm::EdDSA);
+        let house = house_on(engine, &key, "").await;
+        let rp1 = Application::rp1(&house);
+        let (a, b) = (house.organization("org-a").await, house.organization("org-b").await);
+        let signed = |ask: &Ask| key.sign_jwt(TYP, &ask.claims(house.clock.now().seconds())).unwrap();
+        let disagrees = async |url: &str| {
+            let before = house.before().await;
+            let answer = Visitor::arrives().get(url).await;
+            let to = answer.location().unwrap_or_else(|| panic!("{url}: {}", answer.body));
+            assert!(to.as_str().starts_with("https://rp1.test/callback?error=invalid_request&"), "{to}");
+            assert_eq!(answer.header("set-cookie"), None, "{url}");
+            house.refused(&before, "invalid_request").await;
+        };
+        let ask = rp1.asks().with("organization", "org-b");
+        for beside in [
+            "organization=org-a",
+            "organization=nobody",
+            "scope=openid%20organization:org-a",
+            "organization=org-b&scope=openid%20organization:org-a",
+            &format!("organization_id={a}"),
+            // Nobody says before they have signed in whether it is the same.
+            &format!("organization_id={b}"),
+        ] {
+            disagrees(&format!("{}&{beside}", ask.only("request", &signed(&ask)))).await;
+            let uri = ask.pushed().await;
+            let url = format!("{}&{beside}", ask.only("request_uri", &uri));
+            assert_eq!(house.count("pushed_requests").await, 1);
+            let answer = Visitor::arrives().get(&url).await;
+            let to = answer.location().unwrap_or_else(|| panic!("{url}: {}", answer.body));
+            assert!(to.as_str().starts_with("https://rp1.test/callback?error=invalid_request&"), "{to}");
+            assert_eq!(house.count("pushed_requests").await, 0, "it was used");
+        }
+        // Nor is it what the request itself says nothing of.
+        disagrees(&format!("{}&organization=org-a", ask.only("request", &signed(&rp1.asks())))).await;
+        let before = house.before().await;
+        let pushed = rp1.posts("/par", &[("request", &signed(&ask)), ("organization", "org-a")]).send().await;
+        assert_eq!((pushed.status.as_u16(), &pushed.json()["error"]), (400, &json!("invalid_request")));
+        house.refused(&before, "invalid_request").await;
+        // The same one is.
+        let url = format!("{}&organization=org-b&scope=openid", ask.only("request", &signed(&ask)));
+        let arrival = Person::new("con@a.test").opens(&ask, &url).await;
+        assert_eq!(ask.redeems(&arrival).await.id["org_name"], json!("org-b"));
+    }
 }
 
 #[tokio::test]

@@ -578,15 +578,17 @@ The refresh token, or the token that is exchanged, was given for org-a, or for n
 membership. The application that asks for itself is open to org-a and org-d. All organizations let devices in. Errors are
 `error: error_description`; where an application is answered directly, the status comes first.
 
-A request that is signed, or was pushed, says all of it by itself: an organization that is named beside it counts for
-nothing, whichever it is (RFC 9101, section 6.3), and what stands within is answered as below.
+A request that is signed, or was pushed, says all of it by itself (RFC 9101, section 6.3), and what stands within is
+answered as below; an organization that is named beside it must be named within in the same words: otherwise it is
+`invalid_request`.
 
 `organization_usage` of the applications is `allow`, but where a heading says otherwise; what is refreshed or exchanged
 there was given before it said so.
 
 An application of others (`consent_required`) is one that each of them has allowed for what the refresh token was given
-for, and for nothing else: of whatever else it asks for it learns nothing, by whatever it is answered. Where the person
-reads a page, it is answered when they have said something, and always the same.
+for, and for nothing else: of whatever else it asks for it learns nothing, by whatever it is answered. Where it names none
+and nobody may be asked, it is answered as if there were nothing else. Where the person reads a page, it is answered when
+they have said something, and always the same.
 ";
 
 #[tokio::test]

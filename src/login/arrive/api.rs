@@ -7,7 +7,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-use super::came::checked;
+use super::came::{beside, checked};
 use super::{Way, signed};
 use crate::foundation::secret::Secret;
 use crate::login::issue::api::readable;
@@ -144,6 +144,7 @@ async fn asked(visitor: &Visitor, application: &Application, params: &Params) ->
                 signed::read(visitor, application, params, (object, signed::Source::Request)).await?;
             let checked =
                 checked(visitor, application, &object.params, Way { pushed: true, signed: true }).await?;
+            let checked = checked.and_then(|asked| beside(params, &asked).map(|()| asked));
             if let Some((jti, until)) = object.jti.filter(|_| checked.is_ok()) {
                 is_first(visitor, application, jti, until).await?;
             }

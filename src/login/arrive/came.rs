@@ -12,10 +12,11 @@ use crate::login::back::Back;
 use crate::login::flow::{Journey, is_small};
 use crate::login::refusal::Refusal;
 use crate::model::application::Application;
-use crate::model::login::Asked;
+use crate::model::login::{Asked, OrganizationAsked};
 use crate::protocol::jose::{JwkSet, Jws};
 use crate::protocol::oauth::authorization::{self, PUSHED};
 use crate::protocol::oauth::error::OAuthError;
+use crate::protocol::oauth::organization::{self, NamedOrganization};
 use crate::protocol::oauth::params::Params;
 use crate::protocol::oauth::response_mode::ResponseMode;
 use crate::store::durable::pushed_requests;
@@ -69,7 +70,7 @@ fn invalid(why: impl Into<Cow<'static, str>>) -> Refusal {
 }
 
 /// A pushed request, by whoever comes with its name first, and from the application that pushed it (RFC 9126, section 4).
-/// Nothing else that this one says counts. Whoever came first may come again, until they have signed in (section 7.3).
+/// Whoever came first may come again, until they have signed in (section 7.3).
 async fn taken<'a>(visitor: &Visitor, application: &Application, name: &str) -> Result<Came<'a>, Stop> {
     let (broker, digest) = (visitor.broker(), Secret::new(name).digest());
     let (id, now) = (application.id, broker.now());
@@ -84,6 +85,25 @@ async fn taken<'a>(visitor: &Visitor, application: &Application, name: &str) -> 
     // It may have been taken back since.
     redirect_uri(application, Some(&asked.redirect_uri))?;
     Ok(Came::Checked(Box::new(asked), digest))
+}
+
+/// Beside a request object, or the name of what was pushed, nothing counts (RFC 9101, section 6.3); but an organization that
+/// is named there, and not in the request, is nothing to be guessed at.
+pub fn beside(given: &Params, asked: &Asked) -> Result<(), OAuthError> {
+    let get = |name: &str| match given.get(name) {
+        Ok(value) => Ok(value.map(str::to_owned)),
+        Err(error) => Err(OAuthError::invalid_request(error.to_string())),
+    };
+    let scopes: Vec<_> = get("scope")?.unwrap_or_default().split(' ').map(str::to_owned).collect();
+    let outside = OrganizationAsked::of(&scopes, organization::asked(&get)?.as_ref())?;
+    let texts = |one: &OrganizationAsked| -> Vec<String> {
+        one.named().into_iter().flat_map(NamedOrganization::texts).map(str::to_owned).collect()
+    };
+    let inside = texts(&asked.organization);
+    match texts(&outside).iter().all(|one| inside.contains(one)) {
+        true => Ok(()),
+        false => Err(NamedOrganization::disagreement()),
+    }
 }
 
 /// Where the answer to these parameters goes, if they name a registered address, and a `state` that it can bring back: an

@@ -264,7 +264,7 @@ async fn is_good_elsewhere(
     if asked.prompt.none && !consents::knows(&mut &broker.db, standing.user.id, application, &names).await? {
         return Ok(false);
     }
-    let choices = match &asked.organization {
+    let mut choices = match &asked.organization {
         OrganizationAsked::Named(named) => {
             match organizations::named(&mut &broker.db, project.id, named.name()).await? {
                 Some(named) => choices::to(&mut &broker.db, &standing.user, named.id, broker.now())
@@ -278,6 +278,9 @@ async fn is_good_elsewhere(
         OrganizationAsked::Unsaid if asks => available(visitor, application, standing, provider).await?,
         OrganizationAsked::Unsaid | OrganizationAsked::All => Vec::new(),
     };
+    if asked.prompt.none {
+        consents::leave_known(&mut &broker.db, standing.user.id, application, &mut choices).await?;
+    }
     let elsewhere = |one: &Choice| one.delegation.is_none() && one.organization != provider.id;
     Ok(chooses && choices.iter().any(elsewhere))
 }

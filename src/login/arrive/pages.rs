@@ -4,7 +4,7 @@ use axum::extract::RawQuery;
 use axum::response::Response;
 use tower_sessions::Session;
 
-use super::came::{Came, back, by, checked};
+use super::came::{Came, back, beside, by, checked};
 use crate::foundation::secret::Digest;
 use crate::login::back::Back;
 use crate::login::flow::Journey;
@@ -85,6 +85,9 @@ async fn arrive(visitor: &Visitor, given: &Params) -> Result<Arrival, Stop> {
     let (params, way) = match by(visitor, &application, given).await {
         Ok(Came::Params(params, way)) => (params, way),
         Ok(Came::Checked(asked, digest)) => {
+            if let Err(error) = beside(given, &asked) {
+                return turned_away(visitor, &application, &Back::of(&asked), error).await;
+            }
             let pushed = Some(digest);
             return Ok(Arrival::Welcome(Box::new(Welcome { asked: *asked, application, pushed })));
         }
@@ -97,7 +100,9 @@ async fn arrive(visitor: &Visitor, given: &Params) -> Result<Arrival, Stop> {
         Err(stop) => return Err(stop),
     };
     let back = back(&application, &params)?;
-    let arrival = match checked(visitor, &application, &params, way).await {
+    let checked = checked(visitor, &application, &params, way).await;
+    let agreed = |asked: Asked| if way.signed { beside(given, &asked).map(|()| asked) } else { Ok(asked) };
+    let arrival = match checked.map(|checked| checked.and_then(agreed)) {
         Ok(Ok(asked)) => Ok(Arrival::Welcome(Box::new(Welcome { asked, application, pushed: None }))),
         Ok(Err(error)) => turned_away(visitor, &application, &back, error).await,
         Err(stop) => Err(stop),

@@ -49,7 +49,8 @@ pub enum Source {
 }
 
 /// The request that an object holds. Of what is `given` beside it nothing counts; but who asks, and for what kind of
-/// answer, must be the same where it is said (section 6.3; OpenID Connect Core, section 6.1).
+/// answer, must be the same where it is said (section 6.3; OpenID Connect Core, section 6.1), and so must the organization
+/// ([`super::came`]).
 pub async fn read(
     visitor: &Visitor,
     application: &Application,

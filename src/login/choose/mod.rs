@@ -49,7 +49,10 @@ pub async fn decide(
     if asked.prompt.none && !knows {
         return Err(Refusal::ConsentRequired.into());
     }
-    let found = available(visitor, application, &user).await?;
+    let mut found = available(visitor, application, &user).await?;
+    if asked.prompt.none {
+        consents::leave_known(&mut &visitor.broker().db, user.id, application, &mut found).await?;
+    }
     if let Some(named) = named {
         return match asked_for(&found, named) {
             Ok(choice) => Ok(Decision::Chosen(context(choice))),

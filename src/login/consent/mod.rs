@@ -50,7 +50,8 @@ pub async fn told(
 }
 
 /// Whether the application may be told how they stand to whom they act for, or to what it asked for by its name: of others,
-/// whatever is in the way of that is for the person to read, and no answer of ours to it.
+/// whatever is in the way of that is for the person to read, and no answer of ours to it. So is that they act for nobody,
+/// where it named none.
 pub async fn may_know(
     visitor: &Visitor,
     application: &Application,
@@ -70,7 +71,7 @@ pub async fn may_know(
             let names: Vec<_> = named.texts().collect();
             consents::knows(db, session.user_id, application, &names).await
         }
-        (_, None) => Ok(true),
+        (_, None) => Ok(false),
     }
 }
 

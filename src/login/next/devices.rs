@@ -2,7 +2,8 @@
 
 use tower_sessions::Session;
 
-use super::{Step, application, failed, refused};
+use super::walk::Step;
+use super::{application, failed, refused};
 use crate::foundation::id::{OrganizationId, SessionId};
 use crate::login::choose::pages::Barred;
 use crate::login::device::pages::Answered;

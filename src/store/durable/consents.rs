@@ -1,5 +1,6 @@
 //! What people have allowed applications of others, one row for each person and application.
 
+use super::choices::Choice;
 use super::engine::{Lock, Read, Row, StoreError, Tx, params};
 use super::{json, organizations, to_json};
 use crate::foundation::clock::Moment;
@@ -46,6 +47,19 @@ pub async fn knows(
         }
     }
     Ok(true)
+}
+
+/// Leaves of these what the application may know of: where nobody is asked, what is decided by the rest would tell it of
+/// that (threats C22).
+pub async fn leave_known(
+    db: &mut impl Read,
+    user: UserId,
+    application: &Application,
+    choices: &mut Vec<Choice>,
+) -> Result<(), StoreError> {
+    let known = known(db, user, application).await?;
+    choices.retain(|choice| known.includes(Some(choice.organization)));
+    Ok(())
 }
 
 /// As [`allowed`], to be changed: whoever allows or takes back more meanwhile waits.
