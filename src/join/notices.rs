@@ -15,7 +15,7 @@ use crate::store::durable::{identities, mails, organizations, users};
 /// Owners of one organization that are written to.
 const MOST_OWNERS: u32 = 20;
 
-/// Tells every active owner whose address is proved. `thing` is the domain, the name of the connection or the day that it
+/// Tells every active owner whose address is known ([`written_to`](crate::model::user::written_to)). `thing` is the domain, the name of the connection or the day that it
 /// is about.
 ///
 /// ```ignore
@@ -70,7 +70,7 @@ pub async fn delegation(
     Ok(())
 }
 
-/// Tells one person, if their address is proved; `by`: whom it comes from.
+/// Tells one person, if their address is known; `by`: whom it comes from.
 pub async fn person(
     tx: &mut Tx<'_>,
     keep: &Keep,
@@ -79,8 +79,7 @@ pub async fn person(
     (kind, by): (Kind, Option<UserId>),
 ) -> Result<(), StoreError> {
     let project = keep.project.id;
-    let Some(to) = users::by_id(tx, project, to).await? else { return Ok(()) };
-    let Some(address) = to.proved_email().cloned() else { return Ok(()) };
+    let Some(address) = users::written_to(tx, project, to).await? else { return Ok(()) };
     let by = match by {
         Some(by) => users::by_id(tx, project, by).await?.and_then(|user| user.profile.name),
         None => None,
@@ -88,8 +87,8 @@ pub async fn person(
     write(tx, keep, organization, address, |name| Letter { person: by, ..Letter::new(kind, name) }).await
 }
 
-/// Tells everybody of whom somebody has just said by which name of its provider a connection knows them, at their proved
-/// address: whoever comes under that name is them from now on.
+/// Tells everybody of whom somebody has just said by which name of its provider a connection knows them, where they are
+/// written to: whoever comes under that name is them from now on.
 pub async fn relinked(tx: &mut Tx<'_>, keep: &Keep, connection: &Connection) -> Result<(), StoreError> {
     let name = match connection.organization_id {
         Some(id) => organizations::by_id(tx, keep.project.id, id).await?.map(|found| found.display_name),
@@ -103,7 +102,7 @@ pub async fn relinked(tx: &mut Tx<'_>, keep: &Keep, connection: &Connection) -> 
         let some = identities::named_at(tx, of, keep.now, after).await?;
         let Some((last, _)) = some.last() else { return Ok(()) };
         after = Some(*last);
-        for (_, to) in some {
+        for to in some.into_iter().filter_map(|(_, to)| to) {
             queue(tx, keep, connection.organization_id, to, letter.clone()).await?;
         }
     }

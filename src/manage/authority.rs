@@ -27,6 +27,8 @@ pub enum Need {
     Account,
     /// This permission, in the organization that is meant.
     Permitted(Permission),
+    /// The same, and no functional role of the organization is asked for: what it may do no more, its people see and end.
+    Still(Permission),
     /// This permission in one's own right: nobody has it by a delegation, or by an application that they had to allow, for
     /// what it opens would outlive that leave.
     OwnRight(Permission),
@@ -144,7 +146,7 @@ pub fn judge(standing: &Standing, need: Need, target: Target) -> Verdict {
                 Verdict::Refused(Code::BeyondConsent)
             }
             Need::Public | Need::Any | Need::Person | Need::Account => Verdict::Granted,
-            Need::Permitted(_) | Need::OwnRight(_) | Need::Owners(_) => {
+            Need::Permitted(_) | Need::Still(_) | Need::OwnRight(_) | Need::Owners(_) => {
                 Verdict::Refused(Code::PermissionMissing)
             }
             Need::OperatorOrPerson(_) if proved_at.is_some() => Verdict::Granted,
@@ -295,6 +297,7 @@ fn operator(role: OperatorRole, need: Need) -> Verdict {
         Need::Public | Need::Any => return Verdict::Granted,
         Need::Person | Need::Account => return Verdict::Refused(Code::PersonRequired),
         Need::Permitted(permission)
+        | Need::Still(permission)
         | Need::OwnRight(permission)
         | Need::Owners(permission)
         | Need::Operator(permission)
@@ -316,13 +319,15 @@ fn within(granted: &BTreeSet<String>, masked: &BTreeSet<String>, need: Need) -> 
     match need {
         Need::Public | Need::Any | Need::Person | Need::Account => Verdict::Granted,
         Need::Operator(_) | Need::OperatorOrPerson(_) => Verdict::Refused(Code::OperatorRequired),
-        Need::Permitted(permission) | Need::OwnRight(permission) | Need::Owners(permission) => {
-            match permission.word() {
-                word if masked.contains(word) => Verdict::Granted,
-                word if granted.contains(word) => Verdict::Refused(Code::OrganizationFunctionMissing),
-                _ => Verdict::Refused(Code::PermissionMissing),
-            }
-        }
+        Need::Still(permission) if granted.contains(permission.word()) => Verdict::Granted,
+        Need::Permitted(permission)
+        | Need::Still(permission)
+        | Need::OwnRight(permission)
+        | Need::Owners(permission) => match permission.word() {
+            word if masked.contains(word) => Verdict::Granted,
+            word if granted.contains(word) => Verdict::Refused(Code::OrganizationFunctionMissing),
+            _ => Verdict::Refused(Code::PermissionMissing),
+        },
     }
 }
 

@@ -99,9 +99,10 @@ impl Wanted {
 
 fn missing(need: Need) -> String {
     match need {
-        Need::Permitted(permission) | Need::Operator(permission) | Need::OperatorOrPerson(permission) => {
-            format!("this needs `{permission}`")
-        }
+        Need::Permitted(permission)
+        | Need::Still(permission)
+        | Need::Operator(permission)
+        | Need::OperatorOrPerson(permission) => format!("this needs `{permission}`"),
         Need::OwnRight(permission) => {
             format!(
                 "this needs `{permission}`, and nobody has that by a delegation or by an application that they had to allow"

@@ -90,6 +90,15 @@ pub fn may_delegate(functional: Option<&[String]>, meanings: &BTreeMap<String, V
     is_left(Permission::DelegationsWrite, functional, meanings)
 }
 
+/// Whether anybody may act by what two organizations agreed on: where either may have none any more, nobody does (S0-26).
+pub fn may_stand_between(
+    home: Option<&[String]>,
+    target: Option<&[String]>,
+    meanings: &BTreeMap<String, Vec<String>>,
+) -> bool {
+    may_delegate(home, meanings) && may_delegate(target, meanings)
+}
+
 fn is_left(
     permission: Permission,
     functional: Option<&[String]>,

@@ -139,3 +139,10 @@ pub fn is_free_claim(name: &str) -> bool {
 pub fn email_claim(domain: DomainId, email: &Email) -> String {
     format!("{domain} {email}")
 }
+
+/// Where somebody is written to: the address that their domain's own connection has said last of them, whatever it says
+/// without proof since, and whether or not applications may rely on it. It is no proof of who they are.
+pub fn written_to(email_claim: Option<&str>, proved: Option<Email>) -> Option<Email> {
+    let claimed = email_claim.and_then(|claim| claim.split_once(' '));
+    claimed.and_then(|(_, email)| Email::parse(email).ok()).or(proved)
+}

@@ -590,6 +590,43 @@ async fn c02_whoever_is_known_by_another_name_is_written_to_where_they_were_know
     }
 }
 
+/// Whether applications may rely on an address is one thing, and whom the house writes to another: nobody who switches off
+/// the one silences the other.
+#[tokio::test]
+async fn s1_o5_c16_who_does_not_trust_an_address_still_lets_its_people_be_written_to() {
+    for engine in ENGINES {
+        let mut sink = Sink::opens().await;
+        let house = sink.of(Plan::on(engine)).build().await;
+        let ann = Api::person(&house, "ann@a.test", "org-a").await;
+        let admin = Api::key(&house, "org-a", &["domains:read", "domains:write", "organization:read"]).await;
+        let found = house.text("SELECT id FROM domains WHERE name = 'a.test'").await.unwrap();
+        let path = format!("/organizations/org-a/domains/{found}");
+        assert_eq!(admin.patch(&path, json!({"trust_email": false})).await.status, 200);
+        for email in ["ann@a.test", "con@a.test"] {
+            Person::new(email).follows(&Application::rp1(&house).asks()).await;
+            let sql = "SELECT COUNT(*) FROM users WHERE email_verified_at IS NOT NULL";
+            assert_eq!(house.broker.db.one(sql, &[]).await.unwrap().unwrap().get::<i64>(0).unwrap(), 0);
+        }
+        let (ca, con) = (house.connection("ca").await, house.user("con@a.test").await);
+        let person = format!("/connections/{ca}/relink/people/{con}");
+        let known = ann.get(&person).await.json()["names"][0]["identity_id"].clone();
+        let renamed = ann.post(&person, json!({"identity_id": known, "subject": "another"})).await;
+        assert_eq!(renamed.status, 200, "{}", renamed.body);
+        let offered = ann.post("/organizations/org-a/transfer-ownership", json!({"user_id": con})).await;
+        assert_eq!(offered.status, 202, "{}", offered.body);
+        let gone = ann.send(Method::DELETE, "/organizations/org-a?confirm=org-a", |request| request).await;
+        assert_eq!(gone.status, 202, "{}", gone.body);
+        assert_eq!(
+            subjects(&house, &mut sink).await,
+            pairs(&[
+                ("ann@a.test", "A Corporation is to be deleted"),
+                ("con@a.test", "A Corporation is offered to you"),
+                ("con@a.test", "How you sign in to A Corporation has changed"),
+            ])
+        );
+    }
+}
+
 #[tokio::test]
 async fn m19_what_was_not_mailed_keeps_nobody_else_from_writing_to_that_mailbox() {
     let sink = Sink::opens().await;

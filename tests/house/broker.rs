@@ -378,6 +378,20 @@ impl House {
         done.unwrap_or_else(|error| panic!("{sql}: {error}"))
     }
 
+    /// Changes rows of the audit trail, as a superuser of the database can; tells how many. Whatever starts puts back what
+    /// refuses that.
+    pub async fn as_superuser(&self, sql: &str) -> u64 {
+        for table in ["audit_events", "audit_links", "audit_checkpoints"] {
+            if self.broker.db.engine() == "sqlite" {
+                self.execute(&format!("DROP TRIGGER IF EXISTS {table}_no_update")).await;
+                self.execute(&format!("DROP TRIGGER IF EXISTS {table}_no_delete")).await;
+            } else {
+                self.execute(&format!("DROP TRIGGER IF EXISTS {table}_append_only ON {table}")).await;
+            }
+        }
+        self.execute(sql).await
+    }
+
     /// The id of an organization, as tokens name it.
     pub async fn organization(&self, slug: &str) -> String {
         self.id("SELECT id FROM organizations WHERE slug = $1", slug).await

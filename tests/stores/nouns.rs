@@ -70,6 +70,7 @@ on_both_engines! {
     c29_saml_keys_are_made_once_and_wiped_when_they_are_kept_no_more,
     a_turn_to_read_metadata_is_taken_by_one_node,
     h18_of_what_ends_one_node_tells_once_at_each_stage,
+    m08_the_audit_trail_only_grows,
 }
 
 const NOW: Moment = Moment::from_seconds(1_800_000_000);
@@ -99,7 +100,7 @@ fn organization(project: ProjectId, number: u128, slug: &str) -> Organization {
         kind: Some("school".into()),
         description: Some("a line\nand another".into()),
         logo_uri: Some("https://a.test/logo.png".into()),
-        functional_roles: Some(vec![]),
+        functional_roles: Some(vec!["delegation_source".into()]),
         policy: Policy { max_age: Some(60), ..Policy::default() },
         created_at: NOW,
         updated_at: NOW,
@@ -361,6 +362,46 @@ async fn every_noun_reads_back_as_it_was_written(db: Database) {
     assert!(browsers::load(read, Digest::of(b"cookie"), NOW).await.unwrap().is_some());
     let later = NOW.plus(Duration::from_secs(10));
     assert!(browsers::load(read, Digest::of(b"cookie"), later).await.unwrap().is_none());
+}
+
+async fn m08_the_audit_trail_only_grows(db: Database) {
+    let street = build(&db).await;
+    let (project, read) = (street.project.id, &mut &db);
+    db.write(async move |tx| {
+        let event = AuditEvent::new(project, "test", Outcome::Granted);
+        audit_events::insert(tx, AuditEventId::from_u128(1), &event, NOW).await?;
+        let link = "INSERT INTO audit_links (project_id, chain, place, event_id, hash) VALUES ($1, '', 1, 'one', $2)";
+        tx.execute(link, params![project, &b"hash"[..]]).await?;
+        let signed = "INSERT INTO audit_checkpoints (project_id, chain, place, jws, created_at)
+                      VALUES ($1, '', 1, 'jws', 1)";
+        tx.execute(signed, params![project]).await
+    })
+    .await
+    .unwrap();
+    let is_refused = async |sql: &'static str, table: &str| {
+        let told = db.write(async move |tx| tx.execute(sql, &[]).await).await.unwrap_err();
+        let StoreError::Constraint(why) = &told else { panic!("{sql}: {told}") };
+        assert!(why.contains(&format!("{table} is append-only")), "{sql}: {why}");
+    };
+    is_refused("UPDATE audit_events SET actor = 'somebody'", "audit_events").await;
+    is_refused("DELETE FROM audit_events", "audit_events").await;
+    is_refused("UPDATE audit_links SET place = 2", "audit_links").await;
+    is_refused("DELETE FROM audit_links WHERE place = 1", "audit_links").await;
+    is_refused("UPDATE audit_checkpoints SET place = 2", "audit_checkpoints").await;
+    is_refused("DELETE FROM audit_checkpoints", "audit_checkpoints").await;
+    let by_the_way = match db.engine() {
+        "sqlite" => "INSERT OR REPLACE INTO audit_events SELECT * FROM audit_events",
+        _ => "TRUNCATE audit_events",
+    };
+    is_refused(by_the_way, "audit_events").await;
+    for table in [
+        "SELECT COUNT(*) FROM audit_events",
+        "SELECT COUNT(*) FROM audit_links",
+        "SELECT COUNT(*) FROM audit_checkpoints",
+    ] {
+        let row = read.one(table, &[]).await.unwrap().unwrap();
+        assert_eq!(row.get::<i64>(0).unwrap(), 1, "{table}");
+    }
 }
 
 async fn c28_a_browser_turns_to_a_session_under_another_id(db: Database) {

@@ -152,6 +152,9 @@ fn needed(route: &Route) -> String {
                 .into()
         }
         Need::Permitted(permission) => format!("Needs `{permission}` in the organization."),
+        Need::Still(permission) => {
+            format!("Needs `{permission}` in the organization, whatever its functional roles.")
+        }
         Need::OwnRight(permission) => {
             format!(
                 "Needs `{permission}` in the organization; nobody has it by a delegation, or by an application that they had to allow."

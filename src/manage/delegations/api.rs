@@ -20,7 +20,9 @@ use crate::model::delegation::{Delegation, Side};
 use crate::model::permission::Permission;
 use crate::store::durable::delegations;
 
-const READ: Need = Need::Permitted(Permission::DelegationsRead);
+const READ: Need = Need::Still(Permission::DelegationsRead);
+/// Who may have none any more ends those that there are.
+const END: Need = Need::Still(Permission::DelegationsWrite);
 const WRITE: Need = Need::Permitted(Permission::DelegationsWrite);
 /// What lets others in outlives a stolen session, as a key does (threats M17).
 const FRESH: Option<Duration> = Some(Duration::from_secs(15 * 60));
@@ -269,7 +271,7 @@ impl Operation for Pause {
     const PATH: &'static str = "/delegations/{delegation_id}/pause";
     const NAME: &'static str = "pause_delegation";
     const SUMMARY: &'static str = "Lets nobody act by the delegation until the caller's side resumes it.";
-    const NEED: Need = WRITE;
+    const NEED: Need = END;
     const AT: At = At::Thing(Thing::Delegation);
     const STATUS: &'static [u16] = &[200];
     const CODES: &'static [Code] = &[Code::InvalidValue, Code::DelegationRevoked, Code::PreconditionFailed];
@@ -322,7 +324,7 @@ impl Operation for Revoke {
     const PATH: &'static str = "/delegations/{delegation_id}/revoke";
     const NAME: &'static str = "revoke_delegation";
     const SUMMARY: &'static str = "Ends the delegation for good, and what was issued by it.";
-    const NEED: Need = WRITE;
+    const NEED: Need = END;
     const AT: At = At::Thing(Thing::Delegation);
     const STATUS: &'static [u16] = &[200];
     const CODES: &'static [Code] = &[Code::InvalidValue, Code::DelegationRevoked, Code::PreconditionFailed];

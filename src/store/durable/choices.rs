@@ -1,7 +1,7 @@
 //! For which organizations a person may act: as a member, or by a delegation of their home organization.
 
 use super::engine::{Read, Row, StoreError, params};
-use super::{applications, json, organizations, parsed};
+use super::{applications, json, optional_json, organizations, parsed, projects};
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{ApplicationId, DelegationId, OrganizationId, UserId};
 use crate::model::application::Application;
@@ -10,6 +10,7 @@ use crate::model::login::Context;
 use crate::model::membership::MembershipKind;
 use crate::model::organization::Policy;
 use crate::model::project::{Organizations, ProjectSettings};
+use crate::model::role;
 use crate::model::user::User;
 
 macro_rules! member {
@@ -40,11 +41,13 @@ macro_rules! lending {
 macro_rules! delegated {
     () => {
         "SELECT t.id, t.slug, t.display_name, CASE WHEN t.logo_uri IS NULL THEN 0 ELSE 1 END, d.id,
-                h.display_name, d.settings, t.policy, h.id, t.epoch
+                h.display_name, d.settings, t.policy, h.id, t.epoch, h.functional_roles, t.functional_roles,
+                p.id, p.settings
          FROM memberships m
          JOIN organizations h ON h.id = m.organization_id
          JOIN delegations d ON d.home_organization_id = h.id
          JOIN organizations t ON t.id = d.target_organization_id
+         JOIN projects p ON p.id = d.project_id
          LEFT JOIN memberships own ON own.organization_id = t.id AND own.user_id = m.user_id
          WHERE m.user_id = $1 AND m.status = 'active' AND (m.kind = 'home' OR m.kind = 'member')
            AND h.deactivated_at IS NULL AND h.deleted_at IS NULL
@@ -122,6 +125,8 @@ pub struct Delegated {
     pub home: OrganizationId,
     pub home_name: String,
     pub settings: DelegationSettings,
+    /// Whether delegations are a thing that both may do at all.
+    pub may_count: bool,
 }
 
 impl Choice {
@@ -182,7 +187,7 @@ pub async fn to(
 /// Whether the delegation is for this person, and the target still accepts it.
 fn is_meant(choice: &Choice, user: &User) -> bool {
     choice.delegation.as_ref().is_some_and(|one| {
-        one.settings.means(user.proved_email()) && choice.policy.delegations.accepts(one.id)
+        one.may_count && one.settings.means(user.proved_email()) && choice.policy.delegations.accepts(one.id)
     })
 }
 
@@ -300,6 +305,10 @@ async fn delegations(
 
 fn delegated(row: &Row) -> Result<Choice, StoreError> {
     let (id, settings): (_, DelegationSettings) = (row.get(0)?, json(row, 6)?);
+    let (home, target): (Option<Vec<String>>, Option<Vec<String>>) =
+        (optional_json(row, 10)?, optional_json(row, 11)?);
+    let project = projects::SETTINGS.json(row.get(12)?, row, 13)?;
+    let may_count = role::may_stand_between(home.as_deref(), target.as_deref(), &project.functional_roles);
     Ok(Choice {
         organization: id,
         slug: row.get(1)?,
@@ -309,6 +318,12 @@ fn delegated(row: &Row) -> Result<Choice, StoreError> {
         policy: organizations::POLICIES.json(id, row, 7)?,
         epoch: row.get(9)?,
         kind: None,
-        delegation: Some(Delegated { id: row.get(4)?, home: row.get(8)?, home_name: row.get(5)?, settings }),
+        delegation: Some(Delegated {
+            id: row.get(4)?,
+            home: row.get(8)?,
+            home_name: row.get(5)?,
+            settings,
+            may_count,
+        }),
     })
 }

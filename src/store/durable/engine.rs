@@ -66,6 +66,10 @@ impl Read for Tx<'_> {
 
 refinery::embed_migrations!("src/store/durable/migrations");
 
+/// Tables of which no row changes or goes: the trail, and what it is sealed with. Each engine refuses it in words of its own,
+/// so this is no step of the schema, but looked to at every start.
+const APPEND_ONLY: [&str; 3] = ["audit_events", "audit_links", "audit_checkpoints"];
+
 static STATEMENTS: AtomicU64 = AtomicU64::new(0);
 
 /// How many statements this process has run; those that begin and end transactions are not among them.

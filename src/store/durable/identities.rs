@@ -1,7 +1,7 @@
 //! Identities in the durable store: the only way in which a login finds a user.
 
 use super::engine::{Read, Row, StoreError, Tx, params};
-use super::{json, parsed, to_json};
+use super::{json, to_json, users};
 use crate::foundation::clock::Moment;
 use crate::foundation::email::Email;
 use crate::foundation::id::{ConnectionId, IdentityId, OrganizationId, ProjectId, UserId};
@@ -209,19 +209,19 @@ pub async fn rename(
     Ok(())
 }
 
-/// Of whom somebody has said at a moment what an issuer calls them, or by which connection they come: some of those with a
-/// proved address, after one of them.
+/// Of whom somebody has said at a moment what an issuer calls them, or by which connection they come: some of them, after one,
+/// and where each is written to.
 pub async fn named_at(
     db: &mut impl Read,
     (connection, issuer): (ConnectionId, &str),
     at: Moment,
     after: Option<UserId>,
-) -> Result<Vec<(UserId, Email)>, StoreError> {
-    let sql = "SELECT DISTINCT u.id, u.email FROM identities i JOIN users u ON u.id = i.user_id
+) -> Result<Vec<(UserId, Option<Email>)>, StoreError> {
+    let sql = "SELECT DISTINCT u.id, u.email_claim, CASE WHEN u.email_verified_at IS NULL THEN NULL ELSE u.email END
+               FROM identities i JOIN users u ON u.id = i.user_id
                WHERE i.connection_id = $1 AND i.issuer = $2 AND i.named_at = $3 AND u.id > $4
-                 AND u.email IS NOT NULL AND u.email_verified_at IS NOT NULL
                ORDER BY u.id LIMIT 500";
     let after = after.map_or_else(String::new, |id| id.to_string());
     let rows = db.all(sql, params![connection, issuer, at, after]).await?;
-    rows.iter().map(|row| Ok((row.get(0)?, parsed(row, 1, |text| Email::parse(text).ok())?))).collect()
+    rows.iter().map(|row| Ok((row.get(0)?, users::address(row, 1)?))).collect()
 }

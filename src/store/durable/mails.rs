@@ -2,7 +2,7 @@
 //! soon as they are sent or given up.
 
 use super::engine::{Read, Row, StoreError, Tx, params};
-use super::{json, parsed, to_json};
+use super::{json, parsed, to_json, users};
 use crate::foundation::clock::Moment;
 use crate::foundation::email::Email;
 use crate::foundation::id::{MailId, OrganizationId};
@@ -147,17 +147,18 @@ pub async fn sweep(tx: &mut Tx<'_>, before: Moment) -> Result<u64, StoreError> {
     tx.execute("DELETE FROM mails WHERE created_at < $1 AND next_try_at IS NULL", params![before]).await
 }
 
-/// The proved addresses of an organization's active owners, at most so many.
+/// Where an organization's active owners are written to, at most so many.
 pub async fn owners(
     db: &mut impl Read,
     organization: OrganizationId,
     most: u32,
 ) -> Result<Vec<Email>, StoreError> {
-    let sql = "SELECT u.email FROM membership_roles r JOIN memberships m ON m.id = r.membership_id
+    let sql = "SELECT u.email_claim, CASE WHEN u.email_verified_at IS NULL THEN NULL ELSE u.email END
+               FROM membership_roles r JOIN memberships m ON m.id = r.membership_id
                JOIN users u ON u.id = m.user_id
                WHERE r.organization_id = $1 AND r.role = $2 AND m.status = 'active' AND u.disabled_at IS NULL
-                 AND u.email IS NOT NULL AND u.email_verified_at IS NOT NULL
+                 AND (u.email_claim IS NOT NULL OR u.email_verified_at IS NOT NULL)
                ORDER BY m.id LIMIT $3";
     let rows = db.all(sql, params![organization, role::OWNER, most]).await?;
-    rows.iter().map(|row| parsed(row, 0, |text| Email::parse(text).ok())).collect()
+    rows.iter().filter_map(|row| users::address(row, 0).transpose()).collect()
 }

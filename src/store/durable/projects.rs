@@ -16,7 +16,7 @@ macro_rules! select {
     };
 }
 
-static SETTINGS: Known<ProjectId, Shared<ProjectSettings>> = Known::new();
+pub(super) static SETTINGS: Known<ProjectId, Shared<ProjectSettings>> = Known::new();
 
 pub(super) fn project(row: &Row, at: usize) -> Result<Project, StoreError> {
     let id = row.get(at)?;

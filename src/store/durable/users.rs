@@ -5,7 +5,7 @@ use super::{json, to_json, user_terms};
 use crate::foundation::clock::Moment;
 use crate::foundation::email::Email;
 use crate::foundation::id::{DomainId, ProjectId, UserId};
-use crate::model::user::{User, email_claim};
+use crate::model::user::{self, User, email_claim};
 
 pub(super) fn user(row: &Row, at: usize) -> Result<User, StoreError> {
     let email = row.get::<Option<String>>(at + 2)?;
@@ -25,6 +25,24 @@ pub async fn by_id(db: &mut impl Read, project: ProjectId, id: UserId) -> Result
     let sql = "SELECT id, project_id, email, email_verified_at, profile, created_at, updated_at, disabled_at
                FROM users WHERE id = $2 AND project_id = $1";
     db.one(sql, params![project, id]).await?.as_ref().map(|row| user(row, 0)).transpose()
+}
+
+/// Where somebody is written to, if they are somebody who has been somewhere.
+pub async fn written_to(
+    db: &mut impl Read,
+    project: ProjectId,
+    id: UserId,
+) -> Result<Option<Email>, StoreError> {
+    let sql = "SELECT email_claim, CASE WHEN email_verified_at IS NULL THEN NULL ELSE email END
+               FROM users WHERE id = $2 AND project_id = $1";
+    db.one(sql, params![project, id]).await?.as_ref().map_or(Ok(None), |row| address(row, 0))
+}
+
+/// See [`user::written_to`]; of the claim in column `at`, and the proved address in the next.
+pub(super) fn address(row: &Row, at: usize) -> Result<Option<Email>, StoreError> {
+    let (claim, proved) = (row.get::<Option<String>>(at)?, row.get::<Option<String>>(at + 1)?);
+    let proved = proved.map(|text| Email::parse(&text).map_err(|_| row.corrupt(at + 1))).transpose()?;
+    Ok(user::written_to(claim.as_deref(), proved))
 }
 
 /// Fails with [`StoreError::Unique`] where another user has the proved address within this claim of the domain.

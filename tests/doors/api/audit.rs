@@ -349,11 +349,11 @@ async fn m08_what_a_superuser_of_the_database_changes_is_named() {
                 says("the event of place 3 is gone"),
             ),
         ] {
-            assert_eq!(house.execute(&tamper).await, 1, "{tamper}");
+            assert_eq!(house.as_superuser(&tamper).await, 1, "{tamper}");
             let (fine, said) = verifies(&house, &[]);
             assert!(!fine && said.contains(&told), "{tamper}: {said}");
             if !undo.is_empty() {
-                assert_eq!(house.execute(&undo).await, 1, "{undo}");
+                assert_eq!(house.as_superuser(&undo).await, 1, "{undo}");
                 let (fine, said) = verifies(&house, &[]);
                 assert!(fine, "{undo}: {said}");
             }
@@ -369,21 +369,23 @@ async fn m08_who_makes_the_chain_anew_contradicts_what_was_signed() {
         // The last events go with their links, and the head goes back: all hashes fit.
         let last = format!("(SELECT MAX(place) FROM audit_links WHERE chain = '{a}')");
         let event = format!("(SELECT event_id FROM audit_links WHERE chain = '{a}' AND place = {last})");
-        house.execute(&format!("DELETE FROM audit_events WHERE id = {event}")).await;
-        house.execute(&format!("DELETE FROM audit_links WHERE chain = '{a}' AND place = {last}")).await;
+        house.as_superuser(&format!("DELETE FROM audit_events WHERE id = {event}")).await;
+        house.as_superuser(&format!("DELETE FROM audit_links WHERE chain = '{a}' AND place = {last}")).await;
         let head = format!("(SELECT hash FROM audit_links WHERE chain = '{a}' AND place = {last})");
         house
-            .execute(&format!("UPDATE audit_chains SET place = {last}, hash = {head} WHERE chain = '{a}'"))
+            .as_superuser(&format!(
+                "UPDATE audit_chains SET place = {last}, hash = {head} WHERE chain = '{a}'"
+            ))
             .await;
         let (fine, told) = verifies(&house, &["--organization", &a]);
         assert!(!fine && told.contains("a checkpoint knows place"), "{told}");
         // And where the signed ones go too, who kept one still knows.
         let kept =
             house.text(&format!("SELECT jws FROM audit_checkpoints WHERE chain = '{a}'")).await.unwrap();
-        house.execute("DELETE FROM audit_checkpoints").await;
+        house.as_superuser("DELETE FROM audit_checkpoints").await;
         let (fine, told) = verifies(&house, &["--organization", &a]);
         assert!(!fine && told.contains("the checkpoint at place"), "{told}");
-        house.execute("UPDATE audit_chains SET checkpoint_place = 0").await;
+        house.as_superuser("UPDATE audit_chains SET checkpoint_place = 0").await;
         assert!(verifies(&house, &["--organization", &a]).0, "nothing is left to tell");
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("kept");
@@ -462,9 +464,12 @@ async fn m08_what_is_gone_as_a_whole_is_missed() {
         assert!(fine && told.contains("kept elsewhere"), "what cannot be known is said: {told}");
         // All that the trail has of one organization.
         for table in ["audit_links", "audit_chains", "audit_checkpoints"] {
-            assert!(house.execute(&format!("DELETE FROM {table} WHERE chain = '{a}'")).await > 0, "{table}");
+            assert!(
+                house.as_superuser(&format!("DELETE FROM {table} WHERE chain = '{a}'")).await > 0,
+                "{table}"
+            );
         }
-        house.execute(&format!("DELETE FROM audit_events WHERE organization_id = '{a}'")).await;
+        house.as_superuser(&format!("DELETE FROM audit_events WHERE organization_id = '{a}'")).await;
         for arguments in [&[][..], &["--organization", &a]] {
             let (fine, told) = verifies(&house, arguments);
             assert!(!fine && told.contains(&format!("{a}: its beginning is gone")), "{told}");
@@ -473,7 +478,7 @@ async fn m08_what_is_gone_as_a_whole_is_missed() {
         assert!(verifies(&house, &["--organization", &b]).0);
         // And all that it has of anybody.
         for table in ["audit_links", "audit_chains", "audit_checkpoints", "audit_seals", "audit_events"] {
-            house.execute(&format!("DELETE FROM {table}")).await;
+            house.as_superuser(&format!("DELETE FROM {table}")).await;
         }
         let (fine, told) = verifies(&house, &[]);
         assert!(!fine && told.contains(&format!("{b}: its beginning is gone")), "{told}");

@@ -237,6 +237,7 @@ async fn s0_25_s0_26_by_a_delegation_nobody_acts_where_either_side_may_have_none
         let house = House::on(engine).await;
         let operator = Api::operator(&house).await;
         let con = Api::with(&house, Some(access_token(&house, "con@a.test", "org-b").await)).await;
+        let own = Api::with(&house, Some(access_token(&house, "con@a.test", "org-a").await)).await;
         for side in ["org-a", "org-b"] {
             for (functions, status) in [
                 (json!(["idp_consumer"]), 401),
@@ -248,8 +249,48 @@ async fn s0_25_s0_26_by_a_delegation_nobody_acts_where_either_side_may_have_none
                 let set = operator.patch(&format!("/organizations/{side}"), body).await;
                 assert_eq!(set.status, 200, "{}", set.body);
                 assert_eq!(con.get("/me").await.status, status, "{side} {functions}");
+                let offered = own.get("/me/organizations").await.json();
+                let offered = offered["items"].as_array().unwrap().iter();
+                let names: Vec<_> = offered.map(|one| one["slug"].as_str().unwrap().to_owned()).collect();
+                // Nobody picks what would be refused.
+                assert_eq!(
+                    names.contains(&"org-b".to_owned()),
+                    status == 200,
+                    "{side} {functions} {names:?}"
+                );
             }
         }
+    }
+}
+
+#[tokio::test]
+async fn s0_25_s0_26_what_an_organization_may_have_no_more_its_people_see_and_end() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        let operator = Api::operator(&house).await;
+        let id = house.text("SELECT id FROM delegations").await.unwrap();
+        let path = format!("/delegations/{id}");
+        let both = Api::key(&house, "org-b", &["delegations:read", "delegations:write"]).await;
+        let reads = Api::key(&house, "org-b", &["delegations:read"]).await;
+        for functions in [json!(["idp_consumer"]), json!([])] {
+            let body = json!({ "functional_roles": functions });
+            assert_eq!(operator.patch("/organizations/org-b", body).await.status, 200);
+            let listed = reads.get("/delegations").await.json();
+            assert_eq!(listed["items"][0]["id"], json!(id), "{functions}");
+            assert_eq!(reads.get(&path).await.status, 200, "{functions}");
+            let paused = both.post(&format!("{path}/pause"), json!({})).await;
+            assert_eq!(paused.status, 200, "{}", paused.body);
+            for step in ["approve", "resume"] {
+                let refused = both.post(&format!("{path}/{step}"), json!({})).await;
+                assert_eq!(told(&refused), (403, "organization_function_missing".into()), "{step}");
+            }
+            let body = json!({"home": "org-a", "roles": ["member"]});
+            let refused = both.post("/delegations", body).await;
+            assert_eq!(told(&refused), (403, "organization_function_missing".into()));
+            let refused = reads.post(&format!("{path}/revoke"), json!({})).await;
+            assert_eq!(told(&refused), (403, "permission_missing".into()));
+        }
+        assert_eq!(both.post(&format!("{path}/revoke"), json!({})).await.status, 200);
     }
 }
 

@@ -116,25 +116,26 @@ fn membership_or_delegation_is_active(facts: &Facts) -> Result<(), Refusal> {
 /// organization, and one of those it names.
 fn delegates(facts: &Facts, target: OrganizationId) -> bool {
     let (Some(delegation), Some(user)) = (&facts.delegation, &facts.user) else { return false };
+    let (Some(home), Some(organization), Some(project)) = (&facts.home, &facts.organization, &facts.project)
+    else {
+        return false;
+    };
     let own = facts.home_membership.as_ref().is_some_and(|membership| {
         membership.status == MembershipStatus::Active
             && matches!(membership.kind, MembershipKind::Home | MembershipKind::Member)
     });
     // One whom the target has blocked or removed does not come back through somebody else's door.
-    // What an organization may not do at all has ended with the function (S0-26).
-    let meanings = facts.project.as_ref().map(|project| &project.settings.functional_roles);
-    let may = |side: Option<&Organization>| {
-        side.zip(meanings)
-            .is_some_and(|(side, meanings)| role::may_delegate(side.functional_roles.as_deref(), meanings))
-    };
     let unwanted =
         facts.membership.as_ref().is_some_and(|membership| membership.status != MembershipStatus::Active);
     delegation.target == target
         && delegation.is_in_force(facts.now)
         && delegation.settings.means(user.proved_email())
-        && facts.home.as_ref().is_some_and(Organization::is_active)
-        && may(facts.organization.as_ref())
-        && may(facts.home.as_ref())
+        && home.is_active()
+        && role::may_stand_between(
+            home.functional_roles.as_deref(),
+            organization.functional_roles.as_deref(),
+            &project.settings.functional_roles,
+        )
         && own
         && !unwanted
 }

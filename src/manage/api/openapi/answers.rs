@@ -140,6 +140,8 @@ fn refusals(route: &Route) -> BTreeMap<u16, BTreeSet<&'static str>> {
         Need::Public | Need::Any => {}
         Need::Person => codes.push(Code::PersonRequired),
         Need::Account => codes.extend([Code::PersonRequired, Code::BeyondConsent]),
+        // Without a function, but not refused for that.
+        Need::Still(_) => codes.push(Code::PermissionMissing),
         Need::Permitted(_) | Need::OwnRight(_) | Need::Owners(_) => {
             codes.extend([Code::PermissionMissing, Code::OrganizationFunctionMissing])
         }

@@ -11,7 +11,7 @@ pub enum StoreError {
     Unique { what: String },
     #[error("refers to a row that does not exist, or is still referred to")]
     ForeignKey,
-    /// NOT NULL or CHECK.
+    /// NOT NULL or CHECK; or a table that only grows.
     #[error("a constraint refuses the values: {0}")]
     Constraint(String),
     /// Lost against a transaction at the same time (serialization, deadlock, lock time-out). May be tried again.

@@ -92,7 +92,8 @@ impl Postgres {
         client.batch_execute(&format!("SELECT pg_advisory_lock({MIGRATION_LOCK})")).await.map_err(refused)?;
         let runner = super::migrations::runner().set_grouped(true);
         let report = runner.run_async(&mut *client).await;
-        report.map(drop).map_err(|error| super::not_migrated(&error))
+        report.map_err(|error| super::not_migrated(&error))?;
+        client.batch_execute(&guard()).await.map_err(refused)
     }
 
     async fn client(&self) -> Result<Object, StoreError> {
@@ -348,6 +349,25 @@ fn refused(error: tokio_postgres::Error) -> StoreError {
             None => StoreError::Unavailable(format!("{error}: {cause}")),
         },
     }
+}
+
+/// See [`super::APPEND_ONLY`]. Once for each statement; what is there already is left alone, for to make it anew would hold up
+/// whoever writes meanwhile.
+fn guard() -> String {
+    let one = |table: &str| {
+        format!(
+            "IF NOT EXISTS (SELECT FROM pg_trigger
+                            WHERE tgrelid = '{table}'::regclass AND tgname = '{table}_append_only') THEN
+                 CREATE OR REPLACE FUNCTION append_only() RETURNS trigger LANGUAGE plpgsql AS $refuse$
+                 BEGIN
+                     RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'check_violation';
+                 END $refuse$;
+                 CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table}
+                 FOR EACH STATEMENT EXECUTE FUNCTION append_only();
+             END IF;"
+        )
+    };
+    format!("DO $guard$ BEGIN {} END $guard$", super::APPEND_ONLY.map(one).concat())
 }
 
 /// Never the detail of the error, which quotes values.

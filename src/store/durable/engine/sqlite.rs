@@ -34,6 +34,7 @@ impl Sqlite {
         let made = connect(path, wait).and_then(|mut writer| {
             set_up(&writer)?;
             migrate(&mut writer)?;
+            guard(&writer)?;
             Ok(writer)
         });
         let writer = made.map_err(|error| of_file(path, error))?;
@@ -170,7 +171,23 @@ fn set_up(writer: &Connection) -> Result<(), StoreError> {
     writer.pragma_update_and_check(None, "wal_autocheckpoint", 4_000, |_| Ok(())).map_err(refused)?;
     // Where transactions share a commit, what each may have to undo is kept in memory and not in a file.
     writer.pragma_update(None, "temp_store", "MEMORY").map_err(refused)?;
+    // Otherwise what `REPLACE` deletes asks no trigger.
+    writer.pragma_update(None, "recursive_triggers", "ON").map_err(refused)?;
     writer.pragma_update(None, "foreign_keys", "ON").map_err(refused)
+}
+
+/// See [`super::APPEND_ONLY`].
+fn guard(writer: &Connection) -> Result<(), StoreError> {
+    for table in super::APPEND_ONLY {
+        for verb in ["update", "delete"] {
+            let sql = format!(
+                "CREATE TRIGGER IF NOT EXISTS {table}_no_{verb} BEFORE {verb} ON {table}
+                 BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+            );
+            writer.execute_batch(&sql).map_err(refused)?;
+        }
+    }
+    Ok(())
 }
 
 fn reader(path: &Path, wait: Duration) -> Result<Connection, StoreError> {
