@@ -9,7 +9,15 @@ use crate::manage::house_file::{
     ApplyError, Fault, HouseFile, Mode, Reading, Report, apply_reading, unheard,
 };
 
-pub async fn run(config: Config, path: &Path, plan: bool, read_metadata: bool) -> Result<ExitCode, Error> {
+/// What may be said beside the file.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked {
+    pub plan: bool,
+    pub read_metadata: bool,
+    pub unheard: bool,
+}
+
+pub async fn run(config: Config, path: &Path, asked: Asked) -> Result<ExitCode, Error> {
     let bytes =
         std::fs::read(path).map_err(|error| format!("{}: cannot be read: {error}", path.display()))?;
     let text = match HouseFile::text(bytes) {
@@ -21,15 +29,22 @@ pub async fn run(config: Config, path: &Path, plan: bool, read_metadata: bool) -
         Ok(file) => file,
         Err(error) => return Ok(refused(path, &error.faults)),
     };
-    let (config, _scratch) = if plan { looking::settings(config).await? } else { (config, None) };
+    let (config, _scratch) = if asked.plan { looking::settings(config).await? } else { (config, None) };
     let broker = quiet_broker(config).await?;
-    let mode = if plan { Mode::Plan } else { Mode::Apply };
-    let reading = if read_metadata { Reading::Again } else { Reading::Once };
+    let mode = if asked.plan { Mode::Plan } else { Mode::Apply };
+    let reading = if asked.read_metadata { Reading::Again } else { Reading::Once };
     // Before it is written: then it is known what is new.
     let unheard = unheard(&broker, &file).await?;
+    if !asked.unheard && !unheard.is_empty() {
+        let code = refused(path, &unheard);
+        complain!(
+            "Mend that, write state = \"draft\" there, or say --unheard if their providers will be there."
+        );
+        return Ok(code);
+    }
     match apply_reading(&broker, &file, mode, reading).await {
         Ok(mut report) => {
-            report.warnings.extend(unheard);
+            report.warnings.extend(unheard.into_iter().map(|fault| fault.message));
             said::out(format_args!("{}", shown(&report, mode)));
             Ok(ExitCode::SUCCESS)
         }

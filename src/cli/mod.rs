@@ -64,6 +64,9 @@ enum Command {
         /// one. Compare the fingerprints that --plan shows with those of the identity provider's administrator.
         #[arg(long)]
         read_metadata: bool,
+        /// Makes connections live by whose providers nobody can sign in now: they will be there.
+        #[arg(long)]
+        unheard: bool,
     },
     /// Runs everything for a newcomer: Behalf, two identity providers, a sample application, a contractor.
     Demo(demo::Options),
@@ -115,8 +118,8 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Error> {
         Command::Key(command) => key::run(config()?, command).await,
         Command::Saml(command) => saml::run(config, command).await,
         Command::Token(command) => token::run(config()?, command).await,
-        Command::Apply { file, plan, read_metadata } => {
-            apply::run(config()?, &file, plan, read_metadata).await
+        Command::Apply { file, plan, read_metadata, unheard } => {
+            apply::run(config()?, &file, apply::Asked { plan, read_metadata, unheard }).await
         }
         Command::Demo(options) => demo::run(options).await,
     }

@@ -375,6 +375,11 @@ mod tests {
         assert_eq!(told(write, write), Verdict::Granted);
         assert_eq!(told(write, &[]), Verdict::Refused(Code::OrganizationFunctionMissing));
         assert_eq!(told(&[], &[]), Verdict::Refused(Code::PermissionMissing));
+        // What it may do no more is seen and ended by who could.
+        let still = Need::Still(Permission::OrganizationWrite);
+        let told = |granted| judge(&standing(granted, &[]), still, Target::Organization(OWN));
+        assert_eq!(told(write), Verdict::Granted);
+        assert_eq!(told(&[]), Verdict::Refused(Code::PermissionMissing));
     }
 
     #[test]

@@ -33,6 +33,9 @@ pub struct Letter {
     pub person: Option<String>,
     /// The domain, the connection, the other organization or the day that it is about.
     pub thing: Option<String>,
+    /// As what somebody is invited, as people call it.
+    #[serde(default)]
+    pub roles: Vec<String>,
     /// What whoever invites wants to say.
     pub message: Option<String>,
     /// Until when its link or offer counts, or what it is about.
@@ -112,7 +115,8 @@ impl Mail {
 impl Letter {
     pub fn new(kind: Kind, organization: &str) -> Self {
         let organization = organization.to_owned();
-        Self { kind, organization, person: None, thing: None, message: None, counts_until: None }
+        let roles = Vec::new();
+        Self { kind, organization, person: None, thing: None, roles, message: None, counts_until: None }
     }
 
     /// The same about something.

@@ -355,6 +355,7 @@ error-device_not_allowed-next = Benutzen Sie die Anwendung auf einem Gerät mit 
 
 ## Mails
 mail-person = Von { $person }.
+mail-roles = Ihre Rolle dort:
 mail-message = Mit dieser Nachricht:
 mail-button = Einladung öffnen
 mail-open = Oder öffnen Sie diese Adresse in Ihrem Browser:
@@ -500,10 +501,18 @@ mail-organization_deleted-text = Niemand kann mehr für diese Organisation hande
 mail-organization_deleted-next = War das nicht gewollt, bitten Sie vor diesem Tag den Betreiber dieses Dienstes, sie wiederherzustellen.
 
 ## Einladungen
+role-name =
+    { $role ->
+        [owner] Eigentümer
+        [admin] Administrator
+        [member] Mitglied
+       *[other] { $role }
+    }
 invitation-eyebrow = Einladung
 invitation-title = { $organization } beitreten
 invitation-lead = Sie sind eingeladen, Mitglied zu werden.
 invitation-for = Für
+invitation-as = Als
 invitation-until = Bis
 invitation-next = Melden Sie sich mit dem Konto dieser E-Mail-Adresse an. Danach sind Sie Mitglied.
 mistakable-name = Sehen Sie genau hin: { $name } mischt Buchstaben mehrerer Alphabete oder lässt sich mit einem anderen Namen verwechseln.

@@ -355,6 +355,7 @@ error-device_not_allowed-next = Use the application on a device with a browser, 
 
 ## Mails
 mail-person = From { $person }.
+mail-roles = You will be:
 mail-message = Their message:
 mail-button = Open the invitation
 mail-open = Or open this address in your browser:
@@ -500,10 +501,18 @@ mail-organization_deleted-text = Nobody can act for it any more. Until { $thing 
 mail-organization_deleted-next = If this was not meant, ask whoever runs this service to restore it before that day.
 
 ## Invitations
+role-name =
+    { $role ->
+        [owner] Owner
+        [admin] Administrator
+        [member] Member
+       *[other] { $role }
+    }
 invitation-eyebrow = Invitation
 invitation-title = Join { $organization }
 invitation-lead = You are invited to become a member.
 invitation-for = For
+invitation-as = As
 invitation-until = Until
 invitation-next = Sign in with the account of this email address. You will be a member then.
 mistakable-name = Look closely: { $name } mixes letters of several alphabets, or can be taken for another name.

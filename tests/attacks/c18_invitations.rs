@@ -61,7 +61,8 @@ async fn c18_c25_only_the_proved_address_accepts_and_trying_uses_nothing_up() {
         let bob = Api::person(&house, "bob@b.test", "org-b").await;
         let token = invites(&ann, "bob@b.test", "member").await;
         let plus = invites(&ann, "bob+x@b.test", "member").await;
-        for (api, token) in [(&con, &token), (&bob, &plus)] {
+        let dotted = invites(&ann, "b.ob@b.test", "member").await;
+        for (api, token) in [(&con, &token), (&bob, &plus), (&bob, &dotted)] {
             let before = house.before().await;
             let refused = accepts(api, token).await;
             assert_eq!((refused.status.as_u16(), &*code(&refused)), (403, "wrong_account"));

@@ -1,11 +1,18 @@
 //! What stands in the database before anybody comes.
 
+use std::time::Duration;
+
 use behalf::broker::Broker;
 use behalf::foundation::clock::Moment;
-use behalf::foundation::id::{ApplicationId, ConnectionId, DomainId, OrganizationId, ProjectId};
+use behalf::foundation::email::Email;
+use behalf::foundation::id::{
+    ApplicationId, ConnectionId, DomainId, IdentityId, MembershipId, OrganizationId, ProjectId, SessionId,
+    UserId,
+};
 use behalf::foundation::random::Random;
 use behalf::foundation::secret::{Digest, Secret};
 use behalf::keys::connection_secret;
+use behalf::keys::keyring::Keyring;
 use behalf::model::application::{
     Application, ApplicationKind, ApplicationSettings, AuthorizationSettings, ClientSettings,
     ExchangeSettings, GrantType, Lifetimes, OrganizationPrompt, OrganizationUsage, SenderSettings,
@@ -16,13 +23,19 @@ use behalf::model::connection::{
     Connection, ConnectionState, Jit, OidcSettings, Preset, Settings, Upstream as Spoken,
 };
 use behalf::model::domain::{Domain, DomainState};
+use behalf::model::identity::{Identity, IdentityFacts, Naming};
+use behalf::model::membership::{Membership, MembershipKind, MembershipSource, MembershipStatus};
 use behalf::model::organization::{Organization, Policy};
-use behalf::model::project::DEFAULT_SLUG;
+use behalf::model::project::{DEFAULT_SLUG, MembershipMode};
+use behalf::model::session::{Acr, Assurance, Session};
+use behalf::model::user::{Profile, User};
 use behalf::protocol::jose::Algorithm;
 use behalf::protocol::oauth::client_authentication::Method;
 use behalf::protocol::oauth::redirect_uri::RedirectUri;
 use behalf::store::durable::engine::{StoreError, Tx};
-use behalf::store::durable::{applications, connections, domains, organizations, projects};
+use behalf::store::durable::{
+    applications, connections, domains, identities, memberships, organizations, projects, sessions, users,
+};
 
 use super::provider::{CLIENT_ID, CLIENT_SECRET};
 use super::upstream::Upstream;
@@ -41,8 +54,7 @@ pub async fn house(broker: &Broker, upstream: Upstream<'_>) {
     let mut customer = Customer::new(&random, project, now, "a.test", upstream.issuer());
     match upstream {
         Upstream::Oidc(_) => {
-            let (id, secret) = (customer.connection.id, Secret::new(CLIENT_SECRET));
-            customer.connection.secret = Some(connection_secret::seal(&broker.keyring, &random, id, &secret));
+            customer.keep_secret(&broker.keyring, &random);
         }
         Upstream::Saml(provider) => {
             let (id, secret) = (customer.connection.id, provider.secret());
@@ -68,11 +80,14 @@ pub async fn house(broker: &Broker, upstream: Upstream<'_>) {
 pub async fn neighbours(broker: &Broker, issuer: &str, many: usize) {
     let (project, now, random) = (default_project(broker).await, broker.now(), broker.random.clone());
     for from in (0..many).step_by(5_000) {
-        let (random, issuer) = (random.clone(), issuer.to_owned());
+        let (random, issuer, keyring) = (random.clone(), issuer.to_owned(), broker.keyring.clone());
         let written = broker.db.write(async move |tx| {
             for number in from..many.min(from + 5_000) {
                 let name = format!("company-{number}.test");
-                Customer::new(&random, project, now, &name, &issuer).insert(tx).await?;
+                let mut customer = Customer::new(&random, project, now, &name, &issuer);
+                customer.keep_secret(&keyring, &random);
+                customer.insert(tx).await?;
+                customer.insert_somebody(tx, &random, "bob", now).await?;
             }
             Ok::<_, StoreError>(())
         });
@@ -167,10 +182,16 @@ impl Customer {
             trust_since: Some(now),
             verified_at: Some(now),
             checked_at: Some(now),
-            next_check_at: now.plus(std::time::Duration::from_secs(86_400)),
+            next_check_at: now.plus(Duration::from_secs(86_400)),
             ..Domain::claimed(id, of, name, "challenge".into(), now)
         };
         Self { organization, connection, domain }
+    }
+
+    /// That of the sample provider.
+    fn keep_secret(&mut self, keyring: &Keyring, random: &Random) {
+        let (id, secret) = (self.connection.id, Secret::new(CLIENT_SECRET));
+        self.connection.secret = Some(connection_secret::seal(keyring, random, id, &secret));
     }
 
     pub async fn insert(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
@@ -178,6 +199,65 @@ impl Customer {
         connections::insert(tx, &self.connection).await?;
         domains::insert(tx, &self.domain).await?;
         domains::set_connections(tx, self.domain.id, &[self.connection.id]).await
+    }
+
+    /// Somebody of theirs, who is signed in.
+    pub async fn insert_somebody(
+        &self,
+        tx: &mut Tx<'_>,
+        random: &Random,
+        name: &str,
+        now: Moment,
+    ) -> Result<SessionId, StoreError> {
+        let (project, connection) = (self.organization.project_id, &self.connection);
+        let user = User {
+            id: UserId::new(random, now),
+            project_id: project,
+            email: Some(Email::parse(&format!("{name}@{}", self.domain.name)).unwrap()),
+            email_verified_at: Some(now),
+            profile: Profile { name: Some(name.to_owned()), ..Profile::default() },
+            created_at: now,
+            updated_at: now,
+            disabled_at: None,
+        };
+        users::insert(tx, &user, Some(self.domain.id)).await?;
+        let identity = Identity {
+            id: IdentityId::new(random, now),
+            user_id: user.id,
+            connection_id: connection.id,
+            issuer: connection.oidc().unwrap().oidc.issuer.clone(),
+            subject: format!("{name} of {}", self.domain.name),
+            naming: Naming::Sub,
+            last_login_at: now,
+        };
+        identities::insert(tx, project, &identity, None, &IdentityFacts::default()).await?;
+        let membership = Membership {
+            id: MembershipId::new(random, now),
+            organization_id: self.organization.id,
+            user_id: user.id,
+            kind: MembershipKind::Home,
+            status: MembershipStatus::Active,
+            source: MembershipSource::Jit,
+            roles: vec!["member".into()],
+            created_at: now,
+        };
+        memberships::insert(tx, project, MembershipMode::Shared, &membership).await?;
+        let session = Session {
+            id: SessionId::new(random, now),
+            project_id: project,
+            user_id: user.id,
+            identity_id: identity.id,
+            connection_id: connection.id,
+            authenticated_at: now,
+            assumed_at: None,
+            assurance: Assurance { amr: vec!["pwd".into()], acr: Acr::Single },
+            created_at: now,
+            expires_at: now.plus(Duration::from_secs(86_400)),
+            ended_at: None,
+            current_organization: None,
+        };
+        sessions::insert(tx, &session, None).await?;
+        Ok(session.id)
     }
 }
 

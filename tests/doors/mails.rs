@@ -55,7 +55,13 @@ async fn s1_r20_an_invitation_is_mailed_with_a_link_that_nobody_else_sees() {
         assert_eq!(mail.headers("From"), ["Acme Cloud <no-reply@acme.test>"]);
         assert_eq!(mail.headers("Auto-Submitted"), ["auto-generated"]);
         assert_eq!(mail.headers("Date"), ["Mon, 01 Jun 2026 09:00:00 +0000"], "by the clock of the house");
-        for said in ["Sie sind zu A Corporation eingeladen", "> See you.", "> Ann", "2026-06-08 09:00 UTC"] {
+        for said in [
+            "Sie sind zu A Corporation eingeladen",
+            "> See you.",
+            "> Ann",
+            "2026-06-08 09:00 UTC",
+            "Ihre Rolle dort: Mitglied",
+        ] {
             assert!(mail.text().contains(said), "{said}: {}", mail.text());
         }
         assert!(mail.html().contains("#14705d") && mail.html().contains("lang=\"de\""), "{}", mail.html());

@@ -704,17 +704,27 @@ async fn s2_29_a_slug_that_was_retired_is_never_given_to_another_organization() 
 
         let before = house.rows().await;
         let faults = house.refused("# one\n[organization.old]").await;
-        let told = "2:15: the slug old has belonged to another organization, which is called new now: name that, or \
-                    write its id";
+        let told = format!(
+            "2:15: the slug old is that of an organization for good which is called new now: if you mean that one, say new \
+             here and wherever the file says old, or give it old back by id = \"{id}\"; another one needs another slug"
+        );
         assert_eq!(faults, [told]);
+        let named = "[domain.\"x.test\"]\norganization = \"old\"";
+        assert!(
+            house.refused(named).await[0].ends_with("there is no organization old: it is called new now")
+        );
         let both = format!("{renamed}\n[organization.old]");
-        assert!(house.refused(&both).await[0].starts_with("4:15: the slug old has belonged"));
+        assert!(house.refused(&both).await[0].starts_with("4:15: the slug old is that of"));
         assert_eq!(house.rows().await, before);
 
         // Its own former slug it may have again; by its id as well.
         let back = format!("[organization.old]\ndisplay_name = \"X\"\nid = \"{}\"", id.uuid());
         assert_eq!(house.apply(&back).await, ["~ organization old: slug \"new\" → \"old\""]);
         assert_eq!(house.organization("old").await.unwrap().id, id);
+        // As whoever was told of it would write it.
+        house.apply(renamed).await;
+        let back = format!("[organization.old]\ndisplay_name = \"X\"\nid = \"{id}\"");
+        assert_eq!(house.apply(&back).await, ["~ organization old: slug \"new\" → \"old\""]);
         let other = "[organization.old]\nid = \"0192f3a4-b5c6-7d8e-9f00-112233445566\"";
         assert!(house.refused(other).await[0].contains("has another id"));
     }

@@ -257,29 +257,33 @@ async fn s2_24_check_looks_at_the_keys_that_an_application_publishes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn s1_r24_apply_tells_of_a_provider_by_which_nobody_could_sign_in() {
+async fn s1_r24_apply_makes_no_connection_live_by_which_nobody_could_sign_in() {
     let provider = LyingIdp::opens(Clock::System).await;
     let room = tempfile::tempdir().unwrap();
     let settings = [("BEHALF_EGRESS_ALLOW_LOOPBACK_AND_HTTP", "true")];
-    let applies = |issuer: &str, more: &[&str]| {
+    let applies = |issuer: &str, state: &str, more: &[&str]| {
         let file = format!(
             "[organization.a]\n[connection.a]\norganization = \"a\"\nissuer = \"{issuer}\"\nclient_id = \"x\"\n\
-             token_endpoint_auth_method = \"none\"\n"
+             token_endpoint_auth_method = \"none\"\nstate = \"{state}\"\n"
         );
         std::fs::write(room.path().join("house.toml"), file).unwrap();
-        let (fine, told) = behalf(room.path(), &[&["apply", "house.toml"], more].concat(), &settings);
-        assert!(fine, "{told}");
-        told
+        behalf(room.path(), &[&["apply", "house.toml"], more].concat(), &settings)
     };
     let nowhere = format!("{}/nowhere", provider.issuer);
-    let warning = format!("connection a: nobody can sign in by {nowhere} as it is now: ");
+    let told = format!("connection a: nobody can sign in by {nowhere} as it is now: ");
     for more in [["--plan"].as_slice(), &[]] {
-        let told = applies(&nowhere, more);
-        assert!(told.contains(&warning), "{told}");
+        let (fine, said) = applies(&nowhere, "active", more);
+        assert!(!fine && said.contains(&format!("house.toml:4:10: {told}")), "{said}");
+        assert!(said.contains("Nothing was changed.") && said.contains("--unheard"), "{said}");
     }
+    let (fine, said) = applies(&nowhere, "draft", &[]);
+    assert!(fine && said.contains("+ connection a") && !said.contains("nobody can"), "a draft waits: {said}");
+    assert!(!applies(&nowhere, "active", &[]).0, "to make it live is the same");
+    let (fine, said) = applies(&nowhere, "active", &["--unheard"]);
+    assert!(fine && said.contains(&told), "{said}");
     // What is live already is for `check` to look at.
-    let told = applies(&nowhere, &[]);
-    assert!(told.starts_with("Nothing to change.") && !told.contains("nobody can"), "{told}");
-    let told = applies(&provider.issuer, &[]);
-    assert!(told.contains("issuer") && !told.contains("nobody can"), "{told}");
+    let (fine, said) = applies(&nowhere, "active", &[]);
+    assert!(fine && said.starts_with("Nothing to change.") && !said.contains("nobody can"), "{said}");
+    let (fine, said) = applies(&provider.issuer, "active", &[]);
+    assert!(fine && said.contains("issuer") && !said.contains("nobody can"), "{said}");
 }

@@ -88,6 +88,25 @@ async fn c18_s1_r20_s2_35_who_is_invited_by_mail_joins_through_their_own_identit
 }
 
 #[tokio::test]
+async fn s1_r20_s2_35_who_is_invited_reads_as_what_before_they_join() {
+    for engine in ENGINES {
+        let mut sink = Sink::opens().await;
+        let house = sink.of(Plan::on(engine)).build().await;
+        let operator = Api::operator(&house).await;
+        let role = json!({"organization_id": "org-a", "name": "books", "display_name": "Books & <b>tax</b>", "permissions": []});
+        assert_eq!(operator.post("/roles", role).await.status, 201);
+        let invited = json!({"email": "bob@b.test", "roles": ["admin", "books"]});
+        let link = mailed(&house, &mut sink, invited).await;
+        let mail = sink.mails().await.pop().unwrap();
+        assert!(mail.text().contains("You will be: Administrator, Books & <b>tax< / b>"), "{}", mail.text());
+        let page = Visitor::arrives().get(&link).await;
+        let shown =
+            "<span>As</span> <bdi>Administrator</bdi>, <bdi>Books &amp; &lt;b&gt;tax&lt;&#x2f;b&gt;</bdi>";
+        assert!(page.body.contains(shown), "{}", page.body);
+    }
+}
+
+#[tokio::test]
 async fn c18_an_invitation_survives_a_login_by_saml() {
     for engine in ENGINES {
         let mut sink = Sink::opens().await;

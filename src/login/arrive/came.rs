@@ -87,8 +87,8 @@ async fn taken<'a>(visitor: &Visitor, application: &Application, name: &str) -> 
     Ok(Came::Checked(Box::new(asked), digest))
 }
 
-/// Beside a request object, or the name of what was pushed, nothing counts (RFC 9101, section 6.3); but an organization that
-/// is named there, and not in the request, is nothing to be guessed at.
+/// Beside a request object, or the name of what was pushed, nothing counts (RFC 9101, section 6.3); but an organization
+/// that is named there, and not in the request, is nothing to be guessed at.
 pub fn beside(given: &Params, asked: &Asked) -> Result<(), OAuthError> {
     let get = |name: &str| match given.get(name) {
         Ok(value) => Ok(value.map(str::to_owned)),

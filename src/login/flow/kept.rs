@@ -1,5 +1,5 @@
-//! Flows as they lie in the short-lived store: for how long, for how many there is room, and what another server's message
-//! does to one without the browser that holds it.
+//! Flows as they lie in the short-lived store: for how long, for how many there is room, and what another server's
+//! message does to one without the browser that holds it.
 
 use std::time::Duration;
 

@@ -21,7 +21,7 @@ use crate::protocol::oauth::params;
 use crate::store::durable::engine::tries::Undone as CanBeUndone;
 use crate::store::durable::engine::{Read, StoreError, Tx};
 use crate::store::durable::standing::{self, Person};
-use crate::store::durable::{applications, invitations, organizations, sessions};
+use crate::store::durable::{applications, invitations, organizations, roles, sessions};
 use crate::web::visitor::Visitor;
 
 /// The path of the page that they see in the end, if they are led nowhere else.
@@ -31,6 +31,8 @@ pub const ACCEPTED: &str = "/invitations/accepted";
 pub struct Found {
     pub invitation: Invitation,
     pub organization: Organization,
+    /// As what, as people call it.
+    pub roles: Vec<String>,
     /// Where it leads on to, if that is there and in use.
     pub application: Option<Application>,
 }
@@ -48,7 +50,8 @@ pub async fn find(db: &mut impl Read, project: &Project, token: Digest, now: Mom
         None => None,
     };
     let application = application.filter(|application| application.is_enabled());
-    Ok(Found { invitation, organization, application })
+    let roles = roles::called(db, project.id, organization.id, &invitation.roles).await?;
+    Ok(Found { invitation, organization, roles, application })
 }
 
 /// What is asked of a login that an invitation begins. It goes where the invited address is at home; whoever cannot prove

@@ -116,13 +116,14 @@ async fn found(visitor: &Visitor, token: Digest) -> Result<Found, Stop> {
 }
 
 fn page(found: &Found, action: String) -> InvitationPage {
-    let Found { invitation, organization, .. } = found;
+    let Found { invitation, organization, roles, .. } = found;
     let logo = organization.logo_uri.as_ref().map(|_| format!("/assets/logo/{}", organization.id));
     InvitationPage {
         organization: organization.display_name.clone(),
         is_mistakable: is_mistakable(&organization.display_name),
         logo: logo.and_then(|path| ImagePath::parse(&path)),
         email: invitation.masked_email(),
+        roles: roles.clone(),
         until: minute(invitation.expires_at),
         action,
         is_over: false,

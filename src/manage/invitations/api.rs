@@ -1,28 +1,28 @@
 //! `/organizations/{organization_id}/invitations`, and `/invitations` for whoever is invited.
 
+mod invited;
+mod many;
+
 use http::Method;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::body::{Invite, InviteMany, SendAgain, refuse_mail};
+pub use invited::{Accept, ByToken};
+pub use many::Bulk;
+
+use super::body::{Invite, SendAgain, refuse_mail};
 use super::limits::{is_nothing, limit, limit_mails, not_mailed, taken_back};
-use super::view::{Accepted, InvitationMade, InvitationShown, InvitationView, RowResult, RowResults, WhyNot};
-use super::{Wanted, inviter, refuse, renew, revoke, write};
-use crate::broker::Broker;
-use crate::foundation::id::OrganizationId;
-use crate::foundation::secret::Digest;
-use crate::join::invited;
+use super::view::{InvitationMade, InvitationView};
+use super::{inviter, refuse, renew, revoke, write};
 use crate::manage::api::BASE;
 use crate::manage::api::page::Page;
 use crate::manage::api::route::{At, Json, NoBody, NoQuery, Operation};
 use crate::manage::authority::Need;
-use crate::manage::caller::Who;
 use crate::manage::desk::{Answer, Change, Desk};
 use crate::manage::refused::{Code, Refused};
-use crate::model::audit_event::{AuditEvent, Outcome};
-use crate::model::invitation::{Invitation, Inviter, State};
+use crate::model::invitation::{Invitation, State};
 use crate::model::permission::Permission;
-use crate::store::durable::{invitations, organizations};
+use crate::store::durable::invitations;
 
 const READ: Need = Need::Permitted(Permission::InvitationsRead);
 const WRITE: Need = Need::Permitted(Permission::InvitationsWrite);
@@ -149,128 +149,6 @@ impl Operation for Create {
     }
 }
 
-/// `POST /organizations/{organization_id}/invitations/bulk` (S1-R21)
-pub struct Bulk;
-
-impl Operation for Bulk {
-    const METHOD: Method = Method::POST;
-    const PATH: &'static str = "/organizations/{organization_id}/invitations/bulk";
-    const NAME: &'static str = "create_invitations";
-    const SUMMARY: &'static str = "Invites up to 50 people; each row has its own result.";
-    const NEED: Need = INVITE;
-    const AT: At = At::Organization;
-    const STATUS: &'static [u16] = &[200];
-    const CODES: &'static [Code] =
-        &[Code::TooManyRows, Code::MailNotConfigured, Code::RoleCeiling, Code::InvalidValue];
-    type Query = NoQuery;
-    type Body = Json<InviteMany>;
-    type Answer = RowResults;
-
-    async fn run(desk: Desk, _: NoQuery, body: Self::Body) -> Result<Answer<RowResults>, Refused> {
-        let (organization, by) = (desk.organization()?.id, inviter(desk.caller.who)?);
-        let any_kind = desk.caller.is_system();
-        let mails = mails(&desk);
-        let mut rows: Vec<Row> = Vec::new();
-        for row in body.0.rows(mails)? {
-            let email = row.email.clone();
-            let wanted = match row.checked(any_kind, mails) {
-                Ok(wanted) => Ok(wanted),
-                Err(refused) => Err(WhyNot::of(refused)?),
-            };
-            rows.push((email, wanted));
-        }
-        limit(&desk, organization, rows.len()).await?;
-        let mut mailed = Vec::new();
-        for place in 0..rows.len() {
-            let (earlier, rest) = rows.split_at_mut(place);
-            let Some((_, row)) = rest.first_mut() else { continue };
-            let Some(wanted) = row.as_ref().ok().filter(|wanted| wanted.send) else { continue };
-            // What stands there twice is sent once.
-            if is_among(earlier, wanted) {
-                continue;
-            }
-            let to = wanted.email.clone();
-            match limit_mails(&desk, &to).await {
-                Ok(()) => mailed.push((place, to)),
-                Err(refused) => *row = Err(WhyNot::of(refused)?),
-            }
-        }
-        let at = desk.visitor.broker().clone();
-        let work = async move |change: &mut Change<'_, '_>| {
-            let mut results = Vec::with_capacity(rows.len());
-            for (place, (email, wanted)) in rows.iter().enumerate() {
-                let earlier = &rows[..place];
-                let result = row(change, (organization, by), (email, wanted), earlier, &at).await?;
-                if let Some(code) = result.code {
-                    // As of a single one.
-                    let event = change.keep.event("api.refused", organization).reason(code);
-                    let event = AuditEvent { outcome: Outcome::Refused, ..event };
-                    change.record(&event.with("operation", Self::NAME).with("row", place)).await?;
-                }
-                results.push(result);
-            }
-            Answer::new(200, &RowResults { results })
-        };
-        let outcome = desk.change(work).await;
-        let is_nothing = is_nothing(&outcome);
-        let is_written = |place: usize| {
-            let answer = outcome.as_ref().ok();
-            answer.is_none_or(|answer| answer.reply.body["results"][place]["status"] == "created")
-        };
-        for (place, to) in &mailed {
-            if is_nothing || !is_written(*place) {
-                not_mailed(&desk, to).await?;
-            }
-        }
-        outcome
-    }
-}
-
-/// An address as it was written, and what is wanted for it, or why it cannot be.
-type Row = (String, Result<Wanted, WhyNot>);
-
-fn is_among(rows: &[Row], wanted: &Wanted) -> bool {
-    rows.iter().any(|(_, other)| other.as_ref().is_ok_and(|other| other.email == wanted.email))
-}
-
-/// Writes one row, unless something speaks against it: that is told, and the others go on.
-async fn row(
-    change: &mut Change<'_, '_>,
-    (organization, by): (OrganizationId, Inviter),
-    (email, wanted): (&str, &Result<Wanted, WhyNot>),
-    earlier: &[Row],
-    at: &Broker,
-) -> Result<RowResult, Refused> {
-    let refused = |status, why: Option<&WhyNot>| Ok(RowResult::without(email, status, why));
-    let wanted = match wanted {
-        Ok(wanted) => wanted,
-        Err(why) if why.code == Code::RateLimited => return refused("limited", Some(why)),
-        Err(why) => return refused("invalid", Some(why)),
-    };
-    if is_among(earlier, wanted) {
-        return refused("duplicate", None);
-    }
-    match refuse(change, organization, wanted).await {
-        Ok(()) => {}
-        Err(told) => {
-            let why = WhyNot::of(told)?;
-            let status = match why.code {
-                Code::AlreadyMember => "already_member",
-                Code::InvitationPending => "pending",
-                Code::RoleCeiling | Code::ReauthenticationRequired | Code::PermissionMissing => "forbidden",
-                _ => "invalid",
-            };
-            return refused(status, Some(&why));
-        }
-    }
-    let made = write(change, organization, by, wanted).await?;
-    let made = InvitationMade::of(&made, at, &change.keep.project, change.keep.now);
-    let InvitationMade { invitation, token, link } = made;
-    let (id, email) = (Some(invitation.id), email.to_owned());
-    let (code, detail, pointer) = (None, None, None);
-    Ok(RowResult { email, status: "created", id, token, link, code, detail, pointer })
-}
-
 /// `POST /organizations/{organization_id}/invitations/{invitation_id}/resend`
 pub struct Renew;
 
@@ -350,77 +228,5 @@ impl Operation for Revoke {
             taken_back(&desk, &found).await?;
         }
         outcome
-    }
-}
-
-fn token(desk: &Desk) -> Digest {
-    Digest::of(desk.params.get("token").as_bytes())
-}
-
-/// `GET /invitations/by-token/{token}` (S1-O4)
-pub struct ByToken;
-
-impl Operation for ByToken {
-    const METHOD: Method = Method::GET;
-    const PATH: &'static str = "/invitations/by-token/{token}";
-    const NAME: &'static str = "read_invitation_by_token";
-    const SUMMARY: &'static str =
-        "What somebody is invited to, for whoever has the token; it is not used up by that.";
-    const NEED: Need = Need::Public;
-    const AT: At = At::Project;
-    const STATUS: &'static [u16] = &[200];
-    const CODES: &'static [Code] = &[Code::Gone];
-    type Query = NoQuery;
-    type Body = NoBody;
-    type Answer = InvitationShown;
-
-    async fn run(desk: Desk, _: NoQuery, _: NoBody) -> Result<Answer<InvitationShown>, Refused> {
-        let project = desk.project().id;
-        let found = invitations::by_token(&mut desk.db(), project, token(&desk)).await?;
-        let found = found.ok_or_else(Refused::hidden)?;
-        let organization = organizations::by_id(&mut desk.db(), project, found.organization_id).await?;
-        let active = organization.filter(|one| one.is_active() && one.deleted_at.is_none());
-        match active {
-            Some(organization) if found.state(desk.now) == State::Pending => {
-                Answer::new(200, &InvitationShown::of(&found, &organization))
-            }
-            _ => Err(Refused::new(Code::Gone, Code::Gone.title())),
-        }
-    }
-}
-
-/// `POST /invitations/{token}/accept` (S1-O4)
-pub struct Accept;
-
-impl Operation for Accept {
-    const METHOD: Method = Method::POST;
-    const PATH: &'static str = "/invitations/{token}/accept";
-    const NAME: &'static str = "accept_invitation";
-    const SUMMARY: &'static str = "Makes the caller a member, if the invitation is for their proved address.";
-    const NEED: Need = Need::Account;
-    const AT: At = At::Project;
-    const STATUS: &'static [u16] = &[200];
-    const CODES: &'static [Code] = &[
-        Code::Gone,
-        Code::WrongAccount,
-        Code::InviterLostRights,
-        Code::AlreadyMember,
-        Code::MembershipBlocked,
-        Code::MembershipExclusive,
-    ];
-    type Query = NoQuery;
-    type Body = NoBody;
-    type Answer = Accepted;
-
-    async fn run(desk: Desk, _: NoQuery, _: NoBody) -> Result<Answer<Accepted>, Refused> {
-        let Who::Person(acting) = desk.caller.who else {
-            return Err(Refused::new(Code::PersonRequired, Code::PersonRequired.title()));
-        };
-        let token = token(&desk);
-        desk.change(async move |change| {
-            let made = invited::accept(change.tx, change.keep, token, acting.user).await?;
-            Answer::new(200, &Accepted::of(&made))
-        })
-        .await
     }
 }

@@ -183,6 +183,7 @@ async fn handed(change: &mut Change<'_, '_>, invitation: Invitation, token: Secr
     };
     let letter = Letter {
         person,
+        roles: roles::called(change.tx, project, organization, &invitation.roles).await?,
         message: invitation.message.clone(),
         counts_until: Some(invitation.expires_at),
         ..Letter::new(mail::Kind::Invitation, &found.display_name)

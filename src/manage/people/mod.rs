@@ -1,5 +1,7 @@
 //! People: who is a member, as what, and who owns an organization. What is decided here is decided for every door.
 
+mod accounts;
+mod adding;
 pub mod api;
 mod body;
 mod csv;
@@ -8,7 +10,7 @@ mod kind;
 mod transfer;
 mod view;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
@@ -17,18 +19,18 @@ use super::desk::Change;
 use super::last_way::LastWay;
 use super::refused::{Code, Refused};
 use crate::audit;
-use crate::foundation::email::Email;
 use crate::foundation::id::{OrganizationId, UserId};
 use crate::join::owners::{self, NotChanged};
-use crate::join::{self, Joined, Joining};
-use crate::model::audit_event::{Actor, AuditEvent, Outcome};
+use crate::model::audit_event::{Actor, AuditEvent};
 use crate::model::membership::{Membership, MembershipKind, MembershipSource, MembershipStatus};
-use crate::model::project::MembershipMode;
 use crate::model::role;
-use crate::store::durable::engine::{Lock, Read, StoreError};
+use crate::store::durable::engine::{Read, StoreError};
 use crate::store::durable::people::{self, Member};
-use crate::store::durable::{domains, memberships, role_rules, roles, user_roles, users};
+use crate::store::durable::{memberships, role_rules, roles};
 
+use accounts::{disable, enable, give};
+use adding::add;
+pub use adding::{Adding, Named};
 pub use body::{AskedRoles, kind_of};
 pub use expected::expect;
 
@@ -43,24 +45,6 @@ impl From<NotChanged> for Refused {
             NotChanged::Store(error) => error.into(),
         }
     }
-}
-
-/// Whom to add, as they are named.
-#[derive(Clone, Debug)]
-pub enum Named {
-    User(UserId),
-    /// Of an address that the organization's own verified domain has proved.
-    Email(Email),
-}
-
-/// Who is to be a member, and as what.
-#[derive(Clone, Debug)]
-pub struct Adding {
-    pub who: Named,
-    pub roles: Vec<String>,
-    pub kind: Option<MembershipKind>,
-    /// Whether somebody who was removed may come back.
-    pub restore: bool,
 }
 
 /// THE check of roles that somebody gives (threats H01): each exists, and none may more than the giver.
@@ -131,89 +115,6 @@ async fn present(
 ) -> Result<Membership, Refused> {
     let found = memberships::locked(change.tx, organization, user).await?;
     found.filter(|found| found.status != MembershipStatus::Removed).ok_or_else(Refused::hidden)
-}
-
-/// Adds a member (S1-R07, S2-35).
-async fn add(
-    change: &mut Change<'_, '_>,
-    organization: OrganizationId,
-    adding: &Adding,
-) -> Result<Member, Refused> {
-    refuse_roles(change, organization, &adding.roles).await?;
-    let user = found(change, organization, &adding.who).await?;
-    let exclusive = change.keep.project.settings.membership_mode == MembershipMode::Exclusive;
-    let kind = adding.kind.unwrap_or(if exclusive { MembershipKind::Home } else { MembershipKind::Member });
-    let (source, roles) = (MembershipSource::Manual, &adding.roles);
-    let joining = Joining { user, organization, kind, source, roles };
-    match join::join(change.tx, change.keep, &joining).await? {
-        Joined::Now(_) => {}
-        Joined::Elsewhere => {
-            return Err(Refused::new(Code::MembershipExclusive, Code::MembershipExclusive.title()));
-        }
-        Joined::Already(before) => restore(change, adding, before, kind).await?,
-    }
-    shown(change, organization, user).await
-}
-
-/// Who was removed comes back only where that is said.
-async fn restore(
-    change: &mut Change<'_, '_>,
-    adding: &Adding,
-    before: Membership,
-    kind: MembershipKind,
-) -> Result<(), Refused> {
-    match before.status {
-        MembershipStatus::Removed if adding.restore => {}
-        MembershipStatus::Removed => {
-            return Err(Refused::new(
-                Code::MembershipBlocked,
-                "they were removed; say restore to add them again",
-            ));
-        }
-        _ => return Err(Refused::new(Code::AlreadyMember, Code::AlreadyMember.title())),
-    }
-    kind::refuse(change, &before, (kind, &adding.roles)).await?;
-    let (status, source) = (MembershipStatus::Active, MembershipSource::Manual);
-    let after = Membership { status, source, kind, roles: adding.roles.clone(), ..before.clone() };
-    owners::change(change.tx, change.keep, &after).await?;
-    let event = change.keep.event("organization.member.added", after.organization_id);
-    let event = event.subject(after.user_id).with("source", source.word()).with("restored", true);
-    record(change, event, &before, &after).await
-}
-
-/// The user, if they are within reach: of the organization's own, or for the operator anybody of the project.
-async fn found(
-    change: &mut Change<'_, '_>,
-    organization: OrganizationId,
-    who: &Named,
-) -> Result<UserId, Refused> {
-    let is_operator = matches!(change.standing, Standing::Operator(_));
-    let project = change.keep.project.id;
-    let nobody = || Refused::new(Code::UserNotFound, "invite them, if they have not been here yet");
-    match who {
-        Named::Email(email) => {
-            let domain = domains::held(change.tx, project, email.domain()).await?;
-            let domain = domain.filter(|domain| is_operator || domain.organization_id == organization);
-            let domain = domain.ok_or_else(nobody)?;
-            people::of_claim(change.tx, project, domain.id, email).await?.ok_or_else(nobody)
-        }
-        Named::User(id) => {
-            let user = users::by_id(change.tx, project, *id).await?.ok_or_else(nobody)?;
-            let is_known = is_operator || memberships::find(change.tx, organization, *id).await?.is_some();
-            let email = user.proved_email().cloned();
-            match email {
-                _ if is_known => Ok(*id),
-                Some(email) => match domains::held(change.tx, project, email.domain()).await? {
-                    Some(domain) if domain.organization_id == organization => {
-                        let of_claim = people::of_claim(change.tx, project, domain.id, &email).await?;
-                        of_claim.filter(|proved| proved == id).ok_or_else(nobody)
-                    }
-                    _ => Err(nobody()),
-                },
-                None => Err(nobody()),
-            }
-        }
-    }
 }
 
 /// Gives other roles (S1-R09): what they have already is not given.
@@ -381,72 +282,4 @@ async fn shown(
 pub async fn one(db: &mut impl Read, organization: OrganizationId, user: UserId) -> Result<Member, Refused> {
     let found = people::one(db, organization, user).await?;
     found.filter(|found| found.membership.status != MembershipStatus::Removed).ok_or_else(Refused::hidden)
-}
-
-/// Lets a user sign in nowhere any more; others who own what they own come in as before.
-async fn disable(change: &mut Change<'_, '_>, user: UserId, forced: bool) -> Result<(), Refused> {
-    let mut ways = Vec::new();
-    for organization in memberships::owned_by(change.tx, user).await? {
-        change.tx.lock(Lock::Exclusive, "organizations", &organization.to_string()).await?;
-        ways.push(LastWay::before(change, organization).await?);
-    }
-    owners::disable(change.tx, change.keep, user).await?;
-    record_user(change, "user.disabled", user, true).await?;
-    for last_way in ways {
-        last_way.stays(change, forced).await?;
-    }
-    Ok(())
-}
-
-async fn enable(change: &mut Change<'_, '_>, user: UserId) -> Result<(), Refused> {
-    users::disable(change.tx, user, None, change.keep.now).await?;
-    record_user(change, "user.enabled", user, false).await
-}
-
-/// Makes these what somebody is where they act for no organization: roles of the project, which no organization gives
-/// (S1-O3, S1-W5).
-async fn give(change: &mut Change<'_, '_>, user: UserId, wanted: &[String]) -> Result<(), Refused> {
-    let wanted: BTreeSet<_> = wanted.iter().collect();
-    if wanted.len() > body::MOST_ROLES {
-        return Err(Refused::value("/roles", format!("must be at most {}", body::MOST_ROLES)));
-    }
-    // Of two who give at once the second sees what the first has given.
-    change.tx.lock(Lock::Exclusive, "users", &user.to_string()).await?;
-    let before: Vec<_> = user_roles::of(change.tx, user).await?.into_keys().collect();
-    if before.iter().eq(wanted.iter().copied()) {
-        return Ok(());
-    }
-    let mut held = Vec::new();
-    for name in &wanted {
-        held.push(roles::hold_of_project(change.tx, change.keep.project.id, name).await?.ok_or_else(
-            || Refused::new(Code::RoleUnknown, "there is no role of scope project of this name"),
-        )?);
-    }
-    user_roles::put(change.tx, user, &held).await?;
-    let event = AuditEvent::new(change.keep.project.id, "user.roles_changed", Outcome::Changed)
-        .actor(change.keep.actor)
-        .request(change.keep.request)
-        .subject(user)
-        .changing(Some(json!({ "roles": before })), Some(json!({ "roles": wanted })));
-    change.record(&event).await
-}
-
-/// In the project's trail, and in that of every organization that loses a member by it, or has one again.
-async fn record_user(
-    change: &mut Change<'_, '_>,
-    action: &'static str,
-    user: UserId,
-    disabled: bool,
-) -> Result<(), Refused> {
-    let view = |disabled: bool| Some(json!({ "disabled": disabled }));
-    let event = AuditEvent::new(change.keep.project.id, action, Outcome::Changed)
-        .actor(change.keep.actor)
-        .request(change.keep.request)
-        .subject(user)
-        .changing(view(!disabled), view(disabled));
-    change.record(&event).await?;
-    for organization in memberships::places_of(change.tx, user).await? {
-        change.record(&event.clone().organization(Some(organization))).await?;
-    }
-    Ok(())
 }

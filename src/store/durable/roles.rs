@@ -83,6 +83,25 @@ pub async fn named(
     db.one(sql, params![project, place, name]).await?.as_ref().map(one).transpose()
 }
 
+/// What roles of an organization are called to people: a built-in one by its name, which the pages say in their own words.
+pub async fn called(
+    db: &mut impl Read,
+    project: ProjectId,
+    organization: OrganizationId,
+    names: &[String],
+) -> Result<Vec<String>, StoreError> {
+    if names.iter().all(|name| role::built_in(name).is_some()) {
+        return Ok(names.to_vec());
+    }
+    let sql = "SELECT name, display_name FROM roles
+               WHERE project_id = $1 AND scope = 'organization' AND (organization_id IS NULL OR organization_id = $2)";
+    let mut known = BTreeMap::<String, String>::new();
+    for row in db.all(sql, params![project, organization]).await? {
+        known.insert(row.get(0)?, row.get(1)?);
+    }
+    Ok(names.iter().map(|name| known.get(name).unwrap_or(name).clone()).collect())
+}
+
 /// In the order of the ids: of an organization, with those that every one has; or, of the project, its own alone.
 pub async fn page(
     db: &mut impl Read,

@@ -20,6 +20,8 @@ pub struct LetterPage {
     mistakable: Vec<String>,
     person: String,
     thing: String,
+    /// Each as `role-name` says it.
+    roles: Vec<String>,
     /// In paragraphs, as it was written.
     message: Vec<String>,
     /// Where its button leads.
@@ -51,6 +53,7 @@ impl LetterPage {
             person: unlinked(&short(letter.person.as_deref().unwrap_or_default())),
             // A domain is one; a connection is called whatever its organization likes.
             thing: if is_of_a_domain(letter.kind) { tame(thing) } else { unlinked(&short(thing)) },
+            roles: letter.roles.iter().map(|name| unlinked(&short(name))).collect(),
             message: letter.message.iter().flat_map(|text| text.lines()).map(unlinked).collect(),
             link,
             until: letter.counts_until.map(minute),
@@ -131,6 +134,7 @@ pub(super) fn samples() -> impl Iterator<Item = LetterPage> {
         let full = Letter {
             person: Some("Ann".to_owned()),
             message: Some("Hello.\nSee you.".to_owned()),
+            roles: vec!["admin".to_owned(), "Accounting".to_owned()],
             counts_until: Some(Moment::from_seconds(0)),
             ..bare.clone().about("a.test")
         };

@@ -275,6 +275,8 @@ pub struct InvitationPage {
     pub logo: Option<ImagePath>,
     /// As much of the invited address as its owner knows it by.
     pub email: String,
+    /// As what, each as `role-name` says it.
+    pub roles: Vec<String>,
     /// `2026-06-08 09:00 UTC`
     pub until: String,
     pub action: String,

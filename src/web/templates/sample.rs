@@ -80,6 +80,7 @@ pub(super) fn full(text: &str, email: &str) -> [Page; 29] {
             is_mistakable: true,
             logo: ImagePath::parse("/logos/org_1.png"),
             email: at(email),
+            roles: vec!["admin".to_owned(), at(text)],
             until: at(text),
             action: at("/invitations/x"),
             is_over: false,

@@ -130,6 +130,7 @@ fn h26_m20_hostile_names_stay_texts_in_mails() {
             person: Some(text.to_owned()),
             // A paragraph more for each line, as it was written.
             message: Some(text.replace(['\r', '\n'], " ")),
+            roles: vec![text.to_owned()],
             ..Letter::new(Kind::Invitation, text).about(text)
         };
         LetterPage::new(&letter, Some("https://login.example.com/invitations/x".to_owned()))

@@ -94,8 +94,10 @@ impl<'p> Plan<'p, '_> {
         {
             // It may have been renamed by its own people since the file was written.
             let message = format!(
-                "the slug {slug} has belonged to another organization, which is called {} now: name that, or write its id",
-                holder.slug
+                "the slug {slug} is that of an organization for good which is called {new} now: if you mean that one, say {new} \
+                 here and wherever the file says {slug}, or give it {slug} back by id = \"{id}\"; another one needs another slug",
+                new = holder.slug,
+                id = holder.id
             );
             self.refuse(part.slug.at, message);
             return Ok(None);

@@ -18,11 +18,22 @@ impl Plan<'_, '_> {
         }
         let found = organizations::named(self.tx, self.project.id, &name.value).await?;
         let Some(found) = found.filter(|organization| organization.deleted_at.is_none()) else {
-            self.refuse(name.at, format!("there is no organization {}", name.value));
+            let now = self.called_now(&name.value).await?;
+            let renamed = now.map_or_else(String::new, |now| format!(": it is called {now} now"));
+            self.refuse(name.at, format!("there is no organization {}{renamed}", name.value));
             return Ok(None);
         };
         self.names.insert(found.id.to_string(), found.slug);
         Ok(Some(found.id))
+    }
+
+    /// The slug that whatever had this one has in its place.
+    async fn called_now(&mut self, slug: &str) -> Result<Option<String>, StoreError> {
+        let Some(holder) = organizations::slug_holder(self.tx, self.project.id, slug).await? else {
+            return Ok(None);
+        };
+        let found = organizations::by_id(self.tx, self.project.id, holder).await?;
+        Ok(found.filter(|found| found.deleted_at.is_none()).map(|found| found.slug))
     }
 
     /// All of them, or nothing if one is unknown.
