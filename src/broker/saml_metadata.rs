@@ -16,8 +16,9 @@
 //!    come back: the provider is read or typed anew, or a version from before somebody said so is taken back; and what a
 //!    *document* has withdrawn not even by that one.
 //! 5. **A certificate is the case of a key** (SAML Metadata Interoperability, section 2.3): one that is renewed for a key
-//!    that is known is nothing new. Its own end takes nothing away: the key counts for as long as it is listed. It is told
-//!    of, and until then nobody changes it by the address alone. A certificate of a new key that has expired is not taken.
+//!    that is known is nothing new, and is taken where it is signed and begins no sooner: a key never grows older. Its own end
+//!    takes nothing away: the key counts for as long as it is listed. It is told of. Anybody can make one for a key that
+//!    everybody knows, so by the address alone none changes. A certificate of a new key that has expired is not taken.
 //! 6. **`validUntil`** is a promise to say more by then. Each document that is no older prolongs it, only one that ends
 //!    later than all may end it sooner, and one that nobody signed prolongs what nobody signed. None promises more than
 //!    [`FURTHEST`]. When it is over nobody gets in, and owners are told before.
@@ -255,7 +256,7 @@ pub fn held_against(
     now: Moment,
 ) -> Result<(Described, Verdict), MetadataReadError> {
     let described = within_reach(describe_again(document, known, now)?, now);
-    let verdict = judge(known, &described, now)?;
+    let verdict = judge(known, &described)?;
     Ok((described, verdict))
 }
 

@@ -235,9 +235,12 @@ async fn m15_h18_a_known_key_counts_in_whatever_certificate_it_is_listed_though_
     // The provider's own word is taken at that.
     assert!(matches!(look(&house, &publisher, signed(&listing(&[&short], None), &IDP)).await, Look::Changed));
     assert_eq!(certificates(&house).await, [short.certificate.base64()]);
-    // And where it is over, one that is not takes its place with nobody to sign.
+    // And where it is over, one that is not takes its place by their word alone.
     let renewed = IDP.renewed(NOW.plus(DAY * 700));
-    assert!(matches!(look(&house, &publisher, listing(&[&renewed], None)).await, Look::Changed));
+    assert!(matches!(look(&house, &publisher, listing(&[&renewed], None)).await, Look::Same));
+    assert_eq!(certificates(&house).await, [short.certificate.base64()]);
+    let own = signed(&listing(&[&renewed], None), &IDP);
+    assert!(matches!(look(&house, &publisher, own).await, Look::Changed));
     assert_eq!(certificates(&house).await, [renewed.certificate.base64()]);
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::MetadataReadError;
-use super::newer::{as_listed, has_moved, renewed};
+use super::newer::{as_listed, has_moved, in_its_youngest};
 use crate::foundation::clock::Moment;
 use crate::model::connection::metadata::Described;
 use crate::model::connection::{IdentityProvider, SamlSettings, begins, key_name};
@@ -131,7 +131,7 @@ impl fmt::Display for Offer {
 }
 
 /// The table of the tests says what each document does.
-pub fn judge(known: &SamlSettings, described: &Described, now: Moment) -> Result<Verdict, MetadataReadError> {
+pub fn judge(known: &SamlSettings, described: &Described) -> Result<Verdict, MetadataReadError> {
     if described.idp.entity_id != known.idp.entity_id {
         let other = described.idp.entity_id.clone().unwrap_or_default();
         return Err(MetadataReadError::OtherEntity(other.chars().take(200).collect()));
@@ -139,10 +139,10 @@ pub fn judge(known: &SamlSettings, described: &Described, now: Moment) -> Result
     let keys = Keys::of(known, described);
     let word = keys.word(known, described);
     let idp = match word {
-        Word::Newer => IdentityProvider { certificates: keys.believed(), ..described.idp.clone() },
-        Word::Current => IdentityProvider { certificates: keys.believed(), ..known.idp.clone() },
+        Word::Newer => IdentityProvider { certificates: keys.believed(&known.idp), ..described.idp.clone() },
+        Word::Current => IdentityProvider { certificates: keys.believed(&known.idp), ..known.idp.clone() },
         Word::Older => as_listed(&known.idp, &described.idp),
-        Word::Nobodys => renewed(&known.idp, &described.idp, now),
+        Word::Nobodys => known.idp.clone(),
     };
     let offer =
         keys.waits(known, described, word).map(|what| Offer { what, why: why(what, word, described) });
@@ -201,9 +201,9 @@ impl<'d> Keys<'d> {
     }
 
     /// By a document that is no older.
-    fn believed(&self) -> Vec<String> {
+    fn believed(&self, idp: &IdentityProvider) -> Vec<String> {
         let counts = |text: &&String| self.known.contains(text) || self.younger.contains(text);
-        self.listed.iter().filter(counts).cloned().collect()
+        self.listed.iter().filter(counts).map(|text| in_its_youngest(idp, text).clone()).collect()
     }
 
     fn waits(&self, known: &SamlSettings, described: &Described, word: Word) -> Option<What> {

@@ -2,8 +2,8 @@
 
 use super::judge::{Verdict, Word};
 use crate::foundation::clock::Moment;
-use crate::model::connection::metadata::{Described, renewal};
-use crate::model::connection::{IdentityProvider, Metadata, SamlSettings, key_name};
+use crate::model::connection::metadata::Described;
+use crate::model::connection::{IdentityProvider, Metadata, SamlSettings, begins, key_name};
 
 /// The settings with the reading that a document leaves; the same if it changes nothing. `offer` is what is shown to wait.
 pub(super) fn newer(
@@ -16,7 +16,9 @@ pub(super) fn newer(
     let mut metadata =
         Metadata { valid_until: valid_until(saml, &described, verdict.word, now), ..known.clone() };
     metadata.offer = offer;
-    metadata.signed |= matches!(verdict.word, Word::Newer | Word::Current);
+    // A copy from when it still signed does not bind a provider that has stopped: whoever promises less shows nothing.
+    let promises = described.valid_until >= known.valid_until;
+    metadata.signed |= matches!(verdict.word, Word::Newer | Word::Current) && promises;
     if verdict.offer.is_none() || verdict.word == Word::Newer {
         (metadata.digest, metadata.dropped) = (described.digest, described.dropped);
         metadata.encryption = described.encryption;
@@ -37,14 +39,18 @@ pub(super) fn newer(
 /// What is known, each key in the certificate in which its provider lists it.
 pub(super) fn as_listed(known: &IdentityProvider, listed: &IdentityProvider) -> IdentityProvider {
     let same = |text: &String| listed.certificates.iter().find(|one| key_name(one) == key_name(text));
-    let certificates = known.certificates.iter().map(|text| same(text).unwrap_or(text).clone());
+    let certificates = known.certificates.iter();
+    let certificates = certificates.map(|text| in_its_youngest(known, same(text).unwrap_or(text)).clone());
     IdentityProvider { certificates: certificates.collect(), ..known.clone() }
 }
 
-/// The same by the word of nobody: only where it is needed.
-pub(super) fn renewed(known: &IdentityProvider, listed: &IdentityProvider, now: Moment) -> IdentityProvider {
-    let renewed = |text: &String| renewal(text, listed, now).unwrap_or_else(|| text.clone());
-    IdentityProvider { certificates: known.certificates.iter().map(renewed).collect(), ..known.clone() }
+/// The certificate in which the key of a listed one is known from then on. The age of a key is that of its certificate, so it
+/// never goes back: by an old copy that has the key from before it was renewed, others that were published since would pass for
+/// younger, and the key itself for one that may leave.
+pub(super) fn in_its_youngest<'c>(known: &'c IdentityProvider, listed: &'c String) -> &'c String {
+    let name = key_name(listed);
+    let same = known.certificates.iter().find(|one| key_name(one) == name);
+    same.filter(|one| begins(one) > begins(listed)).unwrap_or(listed)
 }
 
 /// Until when what is known counts. A document that is no older promises that for longer; so does one that nobody signed,

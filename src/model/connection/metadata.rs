@@ -22,8 +22,6 @@ pub const LARGEST: usize = 5 << 20;
 const EVERY: Duration = Duration::from_secs(6 * 3_600);
 const OFTENEST: Duration = Duration::from_secs(3_600);
 const RAREST: Duration = Duration::from_secs(86_400);
-/// From then on a certificate may be changed for a longer one of its key by the address alone.
-const NEARLY_OVER: Duration = Duration::from_secs(30 * 86_400);
 /// An end that is further off is none, such as that of the year 9999: it is the same in every document.
 const NO_END: Duration = Duration::from_secs(10 * 366 * 86_400);
 
@@ -143,22 +141,6 @@ pub fn kept(
         encryption: described.encryption.clone(),
         offer: None,
     }
-}
-
-/// The certificate that takes the place of one for the same key, though nobody has signed that: only of one that is about to
-/// run out, and by one that is not. By the address alone nothing else is changed.
-pub fn renewal(text: &str, listed: &IdentityProvider, now: Moment) -> Option<String> {
-    let until = |text: &str| Certificate::from_base64(text).ok().map(|read| read.not_after());
-    if until(text).is_none_or(|until| until > now.plus(NEARLY_OVER)) {
-        return None;
-    }
-    let name = key_name(text);
-    let same = listed.certificates.iter().filter(|one| key_name(one) == name);
-    // Nor does anybody make a key younger than it can be: younger ones would wait.
-    let has_begun = |text: &str| Certificate::from_base64(text).is_ok_and(|read| read.not_before() <= now);
-    let later = same.filter(|one| until(one).is_some_and(|until| until > now.plus(NEARLY_OVER)));
-    let later = later.filter(|one| has_begun(one));
-    later.max_by_key(|one| until(one)).cloned()
 }
 
 fn described(document: &[u8], read: IdpMetadata, now: Moment) -> Result<Described, DescriptionError> {

@@ -160,7 +160,7 @@ fn kept(known: &SamlSettings, described: &Described, verdict: Verdict) -> SamlSe
 
 /// What is known once a document came, and whether something of it waits.
 fn after(known: &SamlSettings, described: &Described) -> (SamlSettings, Verdict) {
-    let verdict = judge(known, described, NOW).unwrap();
+    let verdict = judge(known, described).unwrap();
     (kept(known, described, verdict.clone()), verdict)
 }
 
@@ -218,7 +218,7 @@ fn m15_the_table_of_what_a_document_does() {
                 assert!(gone.into_iter().all(is_remembered), "{case}");
                 assert!(after.past.newest_end >= newest_end, "{case}");
                 // The same document again changes nothing more.
-                let again = judge(&after, &described, NOW).unwrap();
+                let again = judge(&after, &described).unwrap();
                 assert_eq!(kept(&after, &described, again).idp, after.idp, "{case}");
             }
         }
@@ -260,6 +260,74 @@ fn m15_of_a_provider_of_two_keys_of_one_moment_neither_is_taken_away_by_a_copy_t
         described.idp.certificates = vec![one.certificate.clone()];
         assert_eq!(word(&known, &described), "offered");
     }
+}
+
+/// A key is as old as the youngest certificate of it that the provider has signed, whatever copies come and however often.
+#[test]
+fn m15_no_copy_makes_a_known_key_older() {
+    let [renewed, newest] = [100, 50].map(Idp::of_days_ago);
+    let [between, next] = [400, 5].map(Idp::of_days_ago);
+    let listed = |idp: &Idp| idp.certificate.clone();
+    let once = |idp: &Idp| certificate(&idp.key, 700, DAY * 900);
+    let begun = |idp: &Idp, days| certificate(&idp.key, days, DAY * 950);
+    for signer in ["listed", "pinned"] {
+        let of = |certificates: Vec<String>| {
+            let known = known(signer, Some(NOW.plus(DAY * 30)));
+            SamlSettings { idp: IdentityProvider { certificates, ..known.idp.clone() }, ..known }
+        };
+        let says = |known: &SamlSettings, who: &str, certificates: &[String]| {
+            let described = document(known, who, Some(NOW.plus(DAY * 25)), "keeps");
+            let idp = IdentityProvider { certificates: certificates.to_vec(), ..described.idp };
+            let told = after(known, &Described { idp, ..described });
+            assert_eq!(
+                told.0.past.withdrawn.len() - known.past.withdrawn.len(),
+                0,
+                "{signer} {certificates:?}"
+            );
+            told
+        };
+        // What was published between two certificates of a key is no younger than the key, however often it is shown.
+        let mut now = of(vec![listed(&renewed)]);
+        for _ in 0..3 {
+            let (then, verdict) = says(&now, signer, &[once(&renewed), listed(&between)]);
+            assert_eq!(then.idp.certificates, [listed(&renewed)]);
+            assert!(verdict.offer.unwrap().to_string().contains("no younger"));
+            now = then;
+        }
+        // Nor does the newest key become one that may leave.
+        let mut now = of(vec![certificate(&renewed.key, 300, DAY * 900), listed(&newest)]);
+        for copy in [vec![once(&newest), certificate(&renewed.key, 300, DAY * 900)], vec![once(&renewed)]] {
+            now = says(&now, signer, &copy).0;
+            assert!(now.idp.certificates.contains(&listed(&newest)), "{:?}", keys(&now));
+        }
+        // By the address alone a certificate makes a key neither older nor younger, so its successor still comes by itself.
+        let short = certificate(&renewed.key, 100, DAY * 20);
+        for days in [20_000, 0] {
+            let now = of(vec![short.clone()]);
+            let (then, verdict) = says(&now, "nobody", &[begun(&renewed, days)]);
+            assert_eq!((&then.idp, verdict.offer), (&now.idp, None));
+            let (then, verdict) = says(&then, signer, &[short.clone(), listed(&next)]);
+            assert_eq!((then.idp.certificates.len(), verdict.offer), (2, None));
+        }
+    }
+}
+
+#[test]
+fn m15_a_copy_from_when_a_provider_still_signed_does_not_let_it_run_out() {
+    let until = |days| Some(NOW.plus(DAY * days));
+    let mut now = known("nobody", until(6));
+    for (who, days, expected) in
+        [("listed", 2, until(6)), ("nobody", 20, until(20)), ("listed", 30, until(30))]
+    {
+        now = after(&now, &document(&now, who, until(days), "keeps")).0;
+        assert_eq!(now.metadata.as_ref().unwrap().valid_until, expected, "{who}");
+    }
+    let (then, _) = after(&now, &document(&now, "nobody", until(40), "keeps"));
+    assert_eq!(
+        then.metadata.unwrap().valid_until,
+        until(30),
+        "what is signed now is prolonged by what is signed"
+    );
 }
 
 #[test]
