@@ -114,15 +114,22 @@ async fn h17_h18_owners_are_mailed_once_that_metadata_has_not_come_for_days() {
             }
             mails(&house, "metadata_unreadable").await
         };
+        let health = async || {
+            let read = Api::operator(&house).await.get("/organizations/org-b/health").await;
+            read.body.contains("could not be read since")
+        };
         let document = house.saml("cb").metadata();
         assert_eq!(fails_for(24).await, 0, "it comes");
+        assert!(!health().await);
         for times in [1, 2] {
             publisher.fails();
             assert_eq!(fails_for(60).await, times - 1, "that may be mended");
+            assert!(health().await, "whoever looks is told");
             assert_eq!(fails_for(24).await, times);
             assert_eq!(fails_for(100).await, times, "once");
             publisher.says(document.clone());
             assert_eq!(fails_for(12).await, times);
+            assert!(!health().await);
         }
         assert_eq!(house.events_of("organization.connection.metadata_unreadable").await, 2);
     }

@@ -129,7 +129,7 @@ impl Keep {
             // It is no turn that has failed: the next one comes when it would have come.
             Err(error) if self.cause == Cause::Visitor && turn.is_some() => Ok(Look::Failed(error)),
             Err(error) => {
-                if self.failed(tx, turn, metadata, &error).await? == 1 {
+                if self.failed(tx, turn, metadata, &error).await? {
                     let event =
                         self.event(&before, "organization.connection.metadata_refused", Outcome::Refused);
                     self.record(tx, event.with("why", error.to_string())).await?;
@@ -187,15 +187,16 @@ impl Keep {
         metadata_reads::put(tx, &turn).await
     }
 
-    /// How often it has failed in a row.
+    /// Whether it is another failure than the time before.
     async fn failed(
         &self,
         tx: &mut Tx<'_>,
         before: Option<MetadataRead>,
         known: &Metadata,
         error: &MetadataReadError,
-    ) -> Result<i64, StoreError> {
-        let (failures, read_at) = before.map_or((0, known.read_at), |turn| (turn.failures, turn.read_at));
+    ) -> Result<bool, StoreError> {
+        let (failures, read_at, told) =
+            before.map_or((0, known.read_at, None), |turn| (turn.failures, turn.read_at, turn.failure));
         let doubled = AFTER_FAILURE * (1 << failures.clamp(0, 10));
         let turn = MetadataRead {
             connection_id: self.connection,
@@ -205,7 +206,7 @@ impl Keep {
             failure: Some(error.to_string().chars().take(500).collect()),
         };
         metadata_reads::put(tx, &turn).await?;
-        Ok(turn.failures)
+        Ok(turn.failure != told)
     }
 
     /// New certificates break no login that is under way, so they are no new version (threats H04): an answer is

@@ -18,7 +18,9 @@ use crate::model::readiness::{FAILING, Facts, NO_BREAK_GLASS};
 use crate::model::role::{ADMIN, OWNER};
 use crate::model::words;
 use crate::store::durable::engine::{Read, StoreError};
-use crate::store::durable::{connection_runs, connections, domains, memberships, readiness, roles};
+use crate::store::durable::{
+    connection_runs, connections, domains, memberships, metadata_reads, readiness, roles,
+};
 
 /// What such an organization calls itself where one person is all there is (S3-07).
 const PERSONAL: &str = "personal";
@@ -27,6 +29,8 @@ const HOUR: Duration = Duration::from_secs(3_600);
 const FEW: i64 = 5;
 /// How long it is told that groups were left out.
 const REMEMBERED: Duration = Duration::from_secs(7 * 86_400);
+/// After so many tries in a row it is told that metadata cannot be read.
+const UNREADABLE: i64 = 3;
 /// Claims of one organization are few.
 const MOST: u32 = 1_000;
 
@@ -121,6 +125,7 @@ async fn known<'a>(
         Some((connection.slug.clone(), at))
     });
     let custom = roles::permissions(db, project.id, id).await?;
+    let unreadable = metadata_reads::failing(db, id, UNREADABLE).await?;
     Ok(Known {
         organization,
         facts: readiness::facts(db, id, &organization.policy, switches, now).await?,
@@ -129,7 +134,7 @@ async fn known<'a>(
         ungiven: own.iter().find_map(|found| ungiven(found, &custom)),
         custom,
         to_review: connections::to_review(db, id).await?,
-        worry: own.iter().find_map(|found| worry(found, now)),
+        worry: own.iter().find_map(|found| worry(found, now)).or_else(|| unreadable.map(of_unreadable)),
         groups_missing,
         failing_since: failing.filter_map(|(_, run)| run.failing_since).min(),
         ended: connection_runs::totals(db, id, now.minus(HOUR)).await?,
@@ -155,6 +160,14 @@ fn worry(connection: &Connection, now: Moment) -> Option<String> {
     Some(format!(
         "A certificate of ours that was brought for {slug} {worry}: bring its successor, and show it to the provider."
     ))
+}
+
+/// Nobody is shut out by it yet, and no change of the provider's reaches us.
+fn of_unreadable((slug, since, why): (String, Moment, Option<String>)) -> String {
+    let (since, why) = (since.rfc3339(), why.unwrap_or_default());
+    format!(
+        "The metadata of the provider of {slug} could not be read since {since} ({why}): ask where it is now, or give it as a document."
+    )
 }
 
 /// What newcomers do not get, because it has come to administer something, or is no more.

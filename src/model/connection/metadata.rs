@@ -5,8 +5,7 @@ use std::time::Duration;
 use url::{Host, Url};
 
 use super::saml::{
-    IdentityProvider, Metadata, MetadataSource, SamlSettings, ServiceEndpoint, ServiceEndpoints, key_name,
-    keys_of,
+    IdentityProvider, Metadata, MetadataSource, SamlSettings, ServiceEndpoint, ServiceEndpoints, keys_of,
 };
 use crate::foundation::clock::Moment;
 use crate::foundation::secret::Digest;

@@ -2,7 +2,7 @@
 
 use super::engine::{Read, Row, StoreError, Tx, params};
 use crate::foundation::clock::Moment;
-use crate::foundation::id::{ConnectionId, ProjectId};
+use crate::foundation::id::{ConnectionId, OrganizationId, ProjectId};
 
 /// How reading one connection's metadata goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +44,19 @@ pub async fn due(
                ORDER BY m.next_read_at LIMIT $2";
     let rows = db.all(sql, params![now, limit]).await?;
     rows.iter().map(|row| Ok((row.get(5)?, read(row)?))).collect()
+}
+
+/// Of an organization's connections, the one whose metadata has been unreadable for longest, since when, and why the last
+/// time; of those that failed at least so often in a row.
+pub async fn failing(
+    db: &mut impl Read,
+    organization: OrganizationId,
+    least: i64,
+) -> Result<Option<(String, Moment, Option<String>)>, StoreError> {
+    let sql = "SELECT c.slug, m.read_at, m.failure FROM metadata_reads m JOIN connections c ON c.id = m.connection_id
+               WHERE c.organization_id = $1 AND c.state = 'active' AND m.failures >= $2 ORDER BY m.read_at LIMIT 1";
+    let row = db.one(sql, params![organization, least]).await?;
+    row.map(|row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).transpose()
 }
 
 /// Takes one turn: false where another node has taken it.
