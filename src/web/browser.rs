@@ -154,7 +154,8 @@ pub async fn is_known(browser: &Session, project: ProjectId) -> bool {
     session_of(browser, project).await.is_ok_and(|found| found.is_some())
 }
 
-/// The id that a browser has, and the one that it gets with a session: the old cookie is dead (threats C28).
+/// The id that a browser has, and the one that it gets with a session: the old cookie is dead (threats C28). What is chosen at
+/// the picker is the flow's and its code's alone; the session, and so its cookie, is worth no more by it.
 #[derive(Clone, Copy)]
 pub struct Turn {
     from: Option<Id>,

@@ -170,7 +170,7 @@ error-organization_name_invalid-text = Das ist kein Kurzname einer Organisation.
 error-organization_name_invalid-next = Schreiben Sie ihn wie acme oder acme-europa, ohne Leerzeichen.
 
 error-email_invalid-title = Prüfen Sie Ihre E-Mail-Adresse
-error-email_invalid-text = Das ist keine vollständige E-Mail-Adresse.
+error-email_invalid-text = Diese E-Mail-Adresse können wir nicht verwenden: Sie ist nicht vollständig oder enthält Zeichen, die in keiner Firmenadresse stehen.
 error-email_invalid-next = Schreiben Sie sie wie name@firma.de.
 
 error-idp_unreachable-title = Die Anmeldung Ihres Unternehmens geht gerade nicht
