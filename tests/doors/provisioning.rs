@@ -709,7 +709,7 @@ async fn s2_29_a_slug_that_was_retired_is_never_given_to_another_organization() 
              here and wherever the file says old, or give it old back by id = \"{id}\"; another one needs another slug"
         );
         assert_eq!(faults, [told]);
-        let named = "[domain.\"x.test\"]\norganization = \"old\"";
+        let named = "[[domain]]\nname = \"x.test\"\norganization = \"old\"";
         assert!(
             house.refused(named).await[0].ends_with("there is no organization old: it is called new now")
         );
