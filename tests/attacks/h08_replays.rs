@@ -57,6 +57,32 @@ async fn h08_of_two_answers_to_one_request_one_is_taken() {
     scene.house.unchanged(&before).await;
 }
 
+#[tokio::test]
+async fn h08_that_another_browser_brought_an_answer_is_told_to_who_administers_the_connection() {
+    for has_a_login in [false, true] {
+        let mut scene = Scene::opens().await;
+        let mut eve = Person::new("eve@b.test");
+        if has_a_login {
+            eve.leaves_for(&scene.house, "cb", &scene.ask).await;
+        }
+        let xml = scene.honest();
+        let taken = posts(&mut eve.browser, &scene.asked, &xml).await;
+        let before = scene.house.before().await;
+        let told = eve.browser.follow(&taken).await;
+        assert_eq!(told.status, 403, "{}", told.body);
+        assert!(told.body.contains("Please start again"), "{}", told.body);
+        let event = scene.house.events_since(&before).await.remove(0);
+        scene.house.refused(&before, "flow_expired").await;
+        assert_eq!(event.detail["check"], "browser");
+        assert_eq!(event.detail["connection"], scene.house.connection("cb").await.to_string());
+        assert!(event.organization.is_some());
+        // It still waits for the one that was sent.
+        let answer = scene.bob.browser.follow(&taken).await;
+        let arrival = scene.bob.goes_on(&scene.ask, answer).await;
+        scene.ask.redeems(&arrival).await;
+    }
+}
+
 /// A provider that uses the id of an assertion again, in answers to two requests.
 #[tokio::test]
 async fn h08_an_id_of_an_assertion_is_taken_once_even_in_another_answer() {

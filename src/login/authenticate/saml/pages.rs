@@ -22,7 +22,7 @@ use crate::login::doorstep::{self, About, Came, Serves, Standing, Told, stop};
 use crate::login::flow::{self, Again, Journey};
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, answer, answer_in, authenticate, next};
-use crate::model::connection::SamlConnection;
+use crate::model::connection::{Connection, SamlConnection};
 use crate::model::login::{Authenticated, Login, Proof, PutAside, Stage, Vouched};
 use crate::protocol::oauth::params::Params;
 use crate::protocol::saml::assertion::Assertion;
@@ -31,6 +31,7 @@ use crate::protocol::saml::message;
 use crate::protocol::saml::refused::{Check, Refused};
 use crate::protocol::saml::response::{self, Answers, Expected};
 use crate::protocol::saml::signature::Verified;
+use crate::store::durable::connections;
 use crate::store::ephemeral::{EphemeralError, Kind};
 use crate::web::form::MessageForm;
 use crate::web::reply;
@@ -466,6 +467,9 @@ pub async fn returned(
     let (journey, proof) = match taken(&visitor, &flow, query.as_deref()).await {
         Ok(found) => found,
         Err(stop) => {
+            if let Some(vouched) = of_another_browser(&visitor, &flow, query.as_deref()).await {
+                return vouched.turned_away(&visitor).await;
+            }
             let again = Again { browser: Some(&browser), brought: query.as_deref(), pressed: None };
             return answer_in(&visitor, &flow, Err(stop), again).await;
         }
@@ -550,6 +554,37 @@ pub async fn accepted(
 ) -> Response {
     let outcome = unasked::accept(&visitor, &browser, &connection, query.as_deref()).await;
     answer(&visitor, outcome).await
+}
+
+/// A good answer, in a browser that was not sent for it.
+struct Elsewhere {
+    flow: FlowId,
+    connection: Connection,
+}
+
+impl Elsewhere {
+    /// The visitor is told what everybody is told whose login is over, and the connection's administrator why.
+    async fn turned_away(&self, visitor: &Visitor) -> Response {
+        let came = Came {
+            standing: Standing::Answer(self.flow.to_string()),
+            ..Came::of_a_stranger(visitor, &self.connection, "login.refused")
+        };
+        let (expected, found) = ("the browser that was sent away", "another one, or one without its cookies");
+        let diagnosis = Diagnosis::new(Refusal::FlowExpired, expected, found);
+        came.turned_away(Diagnosis { check: "browser", ..diagnosis }.into()).await
+    }
+}
+
+/// Where this browser does not hold the flow whose ticket it has brought. Nothing is taken: the one that holds it may come yet.
+async fn of_another_browser(visitor: &Visitor, flow: &str, query: Option<&str>) -> Option<Elsewhere> {
+    let (id, ticket) = (flow.parse().ok()?, ticket(query).ok()?);
+    if Journey::find(visitor, flow).await.is_ok() {
+        return None;
+    }
+    let Stage::Vouched(vouched) = flow::awaiting(visitor, id).await.ok()??.stage else { return None };
+    let (db, project) = (&visitor.broker().db, visitor.project.id);
+    let found = connections::by_id(&mut &*db, project, vouched.connection).await.ok()??;
+    (vouched.ticket == ticket.digest()).then_some(Elsewhere { flow: id, connection: found })
 }
 
 async fn taken(
