@@ -170,7 +170,7 @@ error-organization_name_invalid-text = This is not the short name of an organiza
 error-organization_name_invalid-next = Write it like acme or acme-europe, without spaces.
 
 error-email_invalid-title = Check your email address
-error-email_invalid-text = This is not an email address that we can use: it is not complete, or has characters that none of a company has.
+error-email_invalid-text = This email address cannot be used here: it is incomplete, or has characters that no company’s address has.
 error-email_invalid-next = Write it in small letters, like name@company.com.
 
 error-idp_unreachable-title = Your company’s sign-in does not work right now
