@@ -7,8 +7,7 @@ use crate::house::browser::{Browser, Key, Person};
 /// Con, signed in at three places, with two applications, and a member of so many further organizations.
 async fn street(further: usize) -> House {
     let name = |number| format!("further-{number}");
-    let more: String = (0..further).map(|number| format!("\n[organization.{}]\n", name(number))).collect();
-    let house = Plan::default().and(&more).build().await;
+    let house = Plan::default().build().await;
     let mut user = None;
     for organization in ["org-a", "org-b"] {
         let mut con = Plain::new("con@a.test");
@@ -19,6 +18,9 @@ async fn street(further: usize) -> House {
         }
         house.turn_clock(7_200);
     }
+    // Later ones, which come after the others on the page.
+    let more: String = (0..further).map(|number| format!("[organization.{}]\n", name(number))).collect();
+    house.provision(&more).await;
     for number in 0..further {
         house.joins(user.unwrap(), &name(number), &["member"]).await;
     }
