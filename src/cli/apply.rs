@@ -10,10 +10,10 @@ use crate::manage::house_file::{
 };
 
 /// What may be said beside the file.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Asked {
     pub plan: bool,
-    pub read_metadata: bool,
+    pub reading: Reading,
     pub unheard: bool,
 }
 
@@ -32,7 +32,6 @@ pub async fn run(config: Config, path: &Path, asked: Asked) -> Result<ExitCode, 
     let (config, _scratch) = if asked.plan { looking::settings(config).await? } else { (config, None) };
     let broker = quiet_broker(config).await?;
     let mode = if asked.plan { Mode::Plan } else { Mode::Apply };
-    let reading = if asked.read_metadata { Reading::Again } else { Reading::Once };
     // Before it is written: then it is known what is new.
     let unheard = unheard(&broker, &file).await?;
     if !asked.unheard && !unheard.is_empty() {
@@ -42,7 +41,7 @@ pub async fn run(config: Config, path: &Path, asked: Asked) -> Result<ExitCode, 
         );
         return Ok(code);
     }
-    match apply_reading(&broker, &file, mode, reading).await {
+    match apply_reading(&broker, &file, mode, &asked.reading).await {
         Ok(mut report) => {
             report.warnings.extend(unheard.into_iter().map(|fault| fault.message));
             said::out(format_args!("{}", shown(&report, mode)));
@@ -51,6 +50,15 @@ pub async fn run(config: Config, path: &Path, asked: Asked) -> Result<ExitCode, 
         Err(ApplyError::Refused(error)) => Ok(refused(path, &error.faults)),
         Err(error) => Err(error.into()),
     }
+}
+
+/// As a plan shows it.
+pub fn expected(text: &str) -> Result<String, &'static str> {
+    let digits = text.strip_prefix("sha256:").filter(|digits| digits.len() == 64);
+    let is_one = digits.is_some_and(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()));
+    is_one
+        .then(|| text.to_ascii_lowercase())
+        .ok_or("must be sha256: and 64 hexadecimal digits, as --plan shows it")
 }
 
 fn refused(path: &Path, faults: &[Fault]) -> ExitCode {
@@ -71,6 +79,17 @@ fn shown(report: &Report, mode: Mode) -> String {
         (count, Mode::Plan) => format!("{count} to change; nothing was written.\n"),
         (count, Mode::Apply) => format!("{count} changed.\n"),
     });
+    if !report.taken.is_empty() {
+        text.push_str("\nRead at addresses; compare it with what the providers' administrators say:\n");
+        for taken in &report.taken {
+            text.push_str(&format!("  {taken}\n"));
+        }
+        if mode == Mode::Plan {
+            let expected: Vec<_> =
+                report.taken.iter().map(|taken| format!(" --expect {}", taken.digest)).collect();
+            text.push_str(&format!("To take just that and nothing else, apply with{}\n", expected.concat()));
+        }
+    }
     if !report.warnings.is_empty() {
         text.push_str("\nLook at this:\n");
         for warning in &report.warnings {

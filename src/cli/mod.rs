@@ -27,6 +27,7 @@ use crate::broker::Broker;
 use crate::config::{Config, ConfigError};
 use crate::foundation::clock::Clock;
 use crate::foundation::random::Random;
+use crate::manage::house_file::Reading;
 use crate::model::project::Project;
 use crate::store::durable::projects;
 
@@ -61,9 +62,15 @@ enum Command {
         #[arg(long)]
         plan: bool,
         /// Reads SAML metadata at addresses again, and believes what is there now: every certificate may be a new
-        /// one. Compare the fingerprints that --plan shows with those of the identity provider's administrator.
+        /// one. Compare the fingerprints that --plan shows with those of the identity provider's administrator, and
+        /// say what it shows for --expect.
         #[arg(long)]
         read_metadata: bool,
+        /// Takes nothing from an address but what --plan has shown under this: it may say something else the next time.
+        ///
+        /// Once for each address that is read. What has been read before is not read again without --read-metadata.
+        #[arg(long, value_name = "sha256:DIGITS", value_parser = apply::expected)]
+        expect: Vec<String>,
         /// Makes connections live by whose providers nobody can sign in now: they will be there.
         #[arg(long)]
         unheard: bool,
@@ -118,8 +125,9 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Error> {
         Command::Key(command) => key::run(config()?, command).await,
         Command::Saml(command) => saml::run(config, command).await,
         Command::Token(command) => token::run(config()?, command).await,
-        Command::Apply { file, plan, read_metadata, unheard } => {
-            apply::run(config()?, &file, apply::Asked { plan, read_metadata, unheard }).await
+        Command::Apply { file, plan, read_metadata, expect, unheard } => {
+            let reading = Reading { again: read_metadata, expected: expect };
+            apply::run(config()?, &file, apply::Asked { plan, reading, unheard }).await
         }
         Command::Demo(options) => demo::run(options).await,
     }

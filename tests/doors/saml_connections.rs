@@ -714,7 +714,7 @@ async fn h04_s1_a7_certificates_that_roll_over_are_taken_over_and_break_no_login
         assert_eq!(house.connection("p").await.version, 1, "it may be an old copy");
         assert_eq!(actions(&house, "metadata_offered").await.len(), 2);
         let file = parse(&publisher.file("")).unwrap();
-        apply_reading(&house.broker, &file, Mode::Apply, Reading::Again).await.unwrap();
+        apply_reading(&house.broker, &file, Mode::Apply, &Reading::again()).await.unwrap();
         assert_eq!(house.connection("p").await.version, 2, "another address is another connection");
         // Nor does one that was left come back by itself.
         publisher.says(signed(&OTHER_IDP.metadata(ENTITY), &OTHER_IDP));
@@ -844,7 +844,7 @@ async fn h17_an_operator_takes_away_what_a_document_without_a_signature_does_not
     looks(&house).await;
     assert_eq!(house.connection("p").await.saml().unwrap().saml.idp.certificates.len(), 2);
     let file = parse(&publisher.file("")).unwrap();
-    apply_reading(&house.broker, &file, Mode::Apply, Reading::Again).await.unwrap();
+    apply_reading(&house.broker, &file, Mode::Apply, &Reading::again()).await.unwrap();
     let made = house.connection("p").await;
     assert_eq!(made.saml().unwrap().saml.idp.certificates, [OTHER_IDP.certificate.base64()]);
 }
@@ -872,7 +872,7 @@ async fn m15_an_old_document_brings_nothing_back() {
     assert!(matches!(&fewer, Look::Offered(why) if why.to_string().contains("takes keys away")), "{fewer:?}");
     assert_eq!(certificates().await.len(), 2);
     let file = parse(&publisher.file("")).unwrap();
-    apply_reading(&house.broker, &file, Mode::Apply, Reading::Again).await.unwrap();
+    apply_reading(&house.broker, &file, Mode::Apply, &Reading::again()).await.unwrap();
     assert_eq!(certificates().await, [IDP.certificate.base64()]);
     let replayed = look(undated).await;
     assert!(matches!(&replayed, Look::Offered(why) if why.to_string().contains("withdrawn")), "{replayed:?}");
@@ -890,7 +890,7 @@ async fn m15_an_old_document_brings_nothing_back() {
     // An operator may bring back what was withdrawn.
     publisher.says(IDP.metadata(ENTITY).replace("</md:KeyDescriptor>", &again(&third)));
     let file = parse(&publisher.file("")).unwrap();
-    apply_reading(&house.broker, &file, Mode::Apply, Reading::Again).await.unwrap();
+    apply_reading(&house.broker, &file, Mode::Apply, &Reading::again()).await.unwrap();
     assert_eq!(certificates().await, [IDP.certificate.base64(), third.certificate.base64()]);
 }
 
@@ -956,7 +956,7 @@ async fn m15_whoever_takes_the_address_over_brings_no_new_key() {
         assert_eq!(believed(&house).await, of(&before));
         let file = parse(&publisher.file("")).unwrap();
         let again = async |mode| -> Report {
-            apply_reading(&house.broker, &file, mode, Reading::Again).await.unwrap()
+            apply_reading(&house.broker, &file, mode, &Reading::again()).await.unwrap()
         };
         let planned = told(&again(Mode::Plan).await);
         assert!(
@@ -984,17 +984,30 @@ async fn m15_the_commands_show_an_offer_and_confirm_it() {
         let key = SigningKey::generate(KeyKind::P256).unwrap();
         self_signed(&key, "idp", now.minus(DAY), now.plus(DAY * 700), &[1]).unwrap()
     };
-    let (old, new) = (fresh(), fresh());
+    let (old, new, third) = (fresh(), fresh(), fresh());
     let publisher = Publisher::of(metadata(ENTITY, &[("signing", &old)], SSO, "")).await;
     let folder = tempfile::tempdir().unwrap();
     let place = folder.path().to_owned();
     std::fs::write(place.join("behalf.toml"), "[egress]\nallow_loopback_and_http = true\n").unwrap();
     std::fs::write(place.join("house.toml"), publisher.file("")).unwrap();
-    let command = async |arguments: &'static [&'static str]| {
-        let place = place.clone();
-        tokio::task::spawn_blocking(move || text(&behalf(&place, arguments))).await.unwrap()
+    let command = async |arguments: &[&str]| {
+        let (place, arguments) = (place.clone(), arguments.join("\n"));
+        let run = move || text(&behalf(&place, &arguments.split('\n').collect::<Vec<_>>()));
+        tokio::task::spawn_blocking(run).await.unwrap()
     };
-    assert!(command(&["apply", "house.toml"]).await.contains("+ connection p"));
+    let expected = |planned: &str| {
+        let found = planned.split_whitespace().skip_while(|word| *word != "--expect").nth(1);
+        found.unwrap_or_else(|| panic!("{planned}")).to_owned()
+    };
+    // F6: whoever holds the address may answer otherwise to whoever has compared it, the first time too.
+    let planned = command(&["apply", "house.toml", "--plan"]).await;
+    let first = expected(&planned);
+    publisher.says(metadata(ENTITY, &[("signing", &third)], SSO, ""));
+    let told = command(&["apply", "house.toml", "--expect", &first]).await;
+    assert!(told.contains("not what is expected") && told.contains("Nothing was changed"), "{told}");
+    publisher.says(metadata(ENTITY, &[("signing", &old)], SSO, ""));
+    assert!(command(&["apply", "house.toml", "--expect", &first]).await.contains("+ connection p"));
+    assert!(command(&["apply", "house.toml", "--expect", &first]).await.contains("Nothing to change"));
     publisher.says(metadata(ENTITY, &[("signing", &old), ("signing", &new)], SSO, ""));
     let prints = [&old, &new].map(|certificate| HEXLOWER.encode(&certificate.fingerprint()));
     let checked = command(&["check"]).await;
@@ -1004,7 +1017,22 @@ async fn m15_the_commands_show_an_offer_and_confirm_it() {
     let planned = command(&["apply", "house.toml", "--read-metadata", "--plan"]).await;
     assert!(prints.iter().all(|print| planned.contains(print)), "{planned}");
     assert!(command(&["check"]).await.contains("offers what nobody has confirmed"), "a plan changes nothing");
-    assert!(command(&["apply", "house.toml", "--read-metadata"]).await.contains(&prints[1]));
+    let digest = expected(&planned);
+    for other in [
+        metadata(ENTITY, &[("signing", &old), ("signing", &third)], SSO, ""),
+        metadata(ENTITY, &[("signing", &old), ("signing", &new)], "https://evil.test/sso", ""),
+        metadata(ENTITY, &[("signing", &old), ("signing", &new), ("encryption", &IDP.certificate)], SSO, ""),
+    ] {
+        publisher.says(other);
+        let told = command(&["apply", "house.toml", "--read-metadata", "--expect", &digest]).await;
+        assert!(told.contains("not what is expected") && told.contains("Nothing was changed"), "{told}");
+    }
+    assert!(command(&["apply", "house.toml", "--expect", &prints[1]]).await.contains("sha256: and 64"));
+    // However long it is good for.
+    let dated = metadata(ENTITY, &[("signing", &old), ("signing", &new)], SSO, "");
+    publisher.says(dated.replacen(" entityID=", " validUntil=\"2999-01-01T00:00:00Z\" entityID=", 1));
+    let taken = command(&["apply", "house.toml", "--read-metadata", "--expect", &digest]).await;
+    assert!(taken.contains("1 changed") && taken.contains(&prints[1]), "{taken}");
     assert!(command(&["check"]).await.contains("/metadata says the same"));
 }
 

@@ -269,7 +269,7 @@ async fn h04_a_connection_that_works_is_known_to_work_where_its_provider_has_mov
 async fn reads_anew(house: &House, publisher: &Publisher, more: &str, document: String) {
     publisher.says(document);
     let file = parse(&publisher.file(more)).unwrap();
-    apply_reading(&house.broker, &file, Mode::Apply, Reading::Again).await.unwrap();
+    apply_reading(&house.broker, &file, Mode::Apply, &Reading::again()).await.unwrap();
 }
 
 #[tokio::test]

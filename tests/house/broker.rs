@@ -262,12 +262,12 @@ impl House {
 
     /// The same, or what is told of why not.
     pub async fn tries(&self, text: &str) -> Result<(), String> {
-        self.tries_reading(text, Reading::Once).await
+        self.tries_reading(text, Reading::default()).await
     }
 
     /// The file that it was built with, and all metadata at an address read once more.
     pub async fn reads_metadata_again(&self) {
-        self.tries_reading(&self.file, Reading::Again).await.unwrap();
+        self.tries_reading(&self.file, Reading::again()).await.unwrap();
     }
 
     async fn tries_reading(&self, text: &str, reading: Reading) -> Result<(), String> {
@@ -276,7 +276,7 @@ impl House {
 
     /// What is told of applying a file, or of the plan to do so.
     pub async fn reports(&self, text: &str, mode: Mode) -> Report {
-        self.applies(text, mode, Reading::Once)
+        self.applies(text, mode, Reading::default())
             .await
             .unwrap_or_else(|error| panic!("the house file: {error}"))
     }
@@ -291,7 +291,7 @@ impl House {
         };
         let file =
             HouseFile::parse(&text, self.folder.path(), &environment).map_err(|error| error.to_string())?;
-        apply_reading(&self.broker, &file, mode, reading).await.map_err(|error| error.to_string())
+        apply_reading(&self.broker, &file, mode, &reading).await.map_err(|error| error.to_string())
     }
 
     /// Publishes the proof of every domain that is claimed, but those that nobody proves, and has each looked up.

@@ -192,7 +192,7 @@ async fn provision(
         Some(secret.expose().to_owned())
     };
     let file = HouseFile::parse(house, folder, &environment)?;
-    house_file::apply_reading(broker, &file, Mode::Apply, Reading::Again).await?;
+    house_file::apply_reading(broker, &file, Mode::Apply, &Reading::again()).await?;
     let project = projects::by_slug(&mut &broker.db, DEFAULT_SLUG).await?.ok_or("no project")?;
     for domain in domains::of_project(&mut &broker.db, project.id).await? {
         zone.publish(&domain.txt_name().to_string(), &domain.txt_value())?;

@@ -15,6 +15,28 @@ pub struct Report {
     pub introductions: Vec<Introduction>,
     /// What is taken as it is written, and should be looked at.
     pub warnings: Vec<String>,
+    /// What was read at addresses, and is taken.
+    pub taken: Vec<Taken>,
+}
+
+/// Who a provider is by the metadata at its address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Taken {
+    pub connection: String,
+    /// Of those that it signs with: SHA-256, as hexadecimal digits.
+    pub certificates: Vec<String>,
+    /// `sha256:` and hexadecimal digits: of everything there by which somebody is believed, or sent anywhere. Whoever
+    /// has compared it says it again, and takes nothing else. When the document ends is no part of it: many write that
+    /// anew each time.
+    pub digest: String,
+}
+
+/// `connection p: sha256:…, signing by the certificates …`
+impl fmt::Display for Taken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { connection, certificates, digest } = self;
+        write!(f, "connection {connection}: {digest}, signing by {}", certificates.join(", "))
+    }
 }
 
 /// What a provider's administrator needs of us: a label and an address each.

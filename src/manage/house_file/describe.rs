@@ -4,8 +4,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use data_encoding::HEXLOWER;
 use url::Url;
 
+use super::change::Taken;
 use super::fault::{Fault, Place};
 use super::parts::{ConnectionPart, DescribedBy, UpstreamPart};
 use super::{HouseFile, Reading};
@@ -26,13 +28,15 @@ pub struct Descriptions {
     /// What the house itself sees where what it knows has run out: as at the API that is no change of the file's, and is kept
     /// with the rest of it, or taken back.
     pub seen: BTreeMap<String, Sight>,
+    /// What of it was read at addresses.
+    pub taken: Vec<Taken>,
 }
 
 /// Reads what is not there yet, or, if that is wanted, what is at an address as it is now.
 pub async fn read(
     broker: &Broker,
     file: &HouseFile,
-    reading: Reading,
+    reading: &Reading,
 ) -> Result<Result<Descriptions, Vec<Fault>>, StoreError> {
     let project = projects::by_slug(&mut &broker.db, file.project()).await?;
     let (mut described, mut faults) = (Descriptions::default(), Vec::new());
@@ -44,7 +48,7 @@ pub async fn read(
         };
         let saml = before.as_ref().and_then(|connection| connection.saml());
         let known = saml.and_then(|connection| connection.saml.metadata.as_ref());
-        let again = reading == Reading::Again && matches!(wanted.from, From::Address(_));
+        let again = reading.again && matches!(wanted.from, From::Address(_));
         if known.is_some_and(|known| wanted.is(known)) && !again {
             if let Some(before) = before.as_ref().filter(|_| part.state == ConnectionState::Active)
                 && has_run_out(broker, before).await?
@@ -55,7 +59,17 @@ pub async fn read(
             continue;
         }
         match wanted.read(broker, saml.map(|connection| connection.saml)).await {
-            Ok(found) => drop(described.read.insert(part.slug.value.clone(), found)),
+            Ok(found) => {
+                if let Some(taken) = wanted.taken(&part.slug.value, &found) {
+                    // It may have answered otherwise to whoever compared it.
+                    if !reading.expected.is_empty() && !reading.expected.contains(&taken.digest) {
+                        let message = format!("what is there now is not what is expected: {taken}");
+                        faults.push(Fault { at: wanted.at, message });
+                    }
+                    described.taken.push(taken);
+                }
+                described.read.insert(part.slug.value.clone(), found);
+            }
             Err(message) => faults.push(Fault { at: wanted.at, message }),
         }
     }
@@ -115,6 +129,20 @@ impl<'p> Wanted<'p> {
             From::Address(url) => MetadataSource::Address((*url).clone()),
         };
         kept(described, source, (self.entity_id, self.signer), known, now)
+    }
+
+    /// Who the provider of this connection is by that, if it was read at an address.
+    fn taken(&self, connection: &str, described: &Described) -> Option<Taken> {
+        let From::Address(url) = &self.from else { return None };
+        let (idp, encryption) = (&described.idp, &described.encryption);
+        // No other connection's document is this one's. Texts cannot fail to be written.
+        let whole = (connection, url, self.entity_id, self.signer, idp, encryption);
+        let digest = Digest::of(&serde_json::to_vec(&whole).unwrap_or_default());
+        Some(Taken {
+            connection: connection.to_owned(),
+            certificates: idp.fingerprints(),
+            digest: format!("sha256:{}", HEXLOWER.encode(digest.as_bytes())),
+        })
     }
 
     async fn read(&self, broker: &Broker, known: Option<&SamlSettings>) -> Result<Described, String> {

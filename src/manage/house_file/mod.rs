@@ -23,7 +23,7 @@ mod unheard;
 use std::path::Path;
 use std::sync::Arc;
 
-pub use change::{Change, DnsRecord, Field, Introduction, Kind, Report};
+pub use change::{Change, DnsRecord, Field, Introduction, Kind, Report, Taken};
 pub use fault::{Fault, Place};
 pub use unheard::unheard;
 
@@ -97,17 +97,25 @@ pub enum ApplyError {
 /// How often a transaction that lost against another one is tried again.
 const ATTEMPTS: usize = 5;
 
-/// Whether metadata at an address that has been read already is read again, and believed as it is now: whatever
-/// certificates and whatever entity id it has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reading {
-    Once,
-    Again,
+/// How metadata at addresses is read.
+#[derive(Clone, Debug, Default)]
+pub struct Reading {
+    /// Whether what has been read already is read again, and believed as it is now: whatever certificates and whatever
+    /// entity id it has.
+    pub again: bool,
+    /// What somebody has compared, as [`Taken::digest`] tells it: then nothing else is taken. Empty: anything is.
+    pub expected: Vec<String>,
+}
+
+impl Reading {
+    pub fn again() -> Self {
+        Self { again: true, ..Self::default() }
+    }
 }
 
 /// Makes the project what the file says, or tells what that would change.
 pub async fn apply(broker: &Broker, file: &HouseFile, mode: Mode) -> Result<Report, ApplyError> {
-    apply_reading(broker, file, mode, Reading::Once).await
+    apply_reading(broker, file, mode, &Reading::default()).await
 }
 
 /// As [`apply`], with a say about metadata.
@@ -115,16 +123,17 @@ pub async fn apply_reading(
     broker: &Broker,
     file: &HouseFile,
     mode: Mode,
-    reading: Reading,
+    reading: &Reading,
 ) -> Result<Report, ApplyError> {
     let file = Arc::new(file.clone());
     for attempt in 1.. {
         let described = describe::read(broker, &file, reading).await?;
         let described = described.map_err(|faults| HouseFileError { faults })?;
         let sectors = sectors::read(broker, &file).await?.map_err(|faults| HouseFileError { faults })?;
+        let taken = described.taken.clone();
         let work = plan::Work::new(broker, Arc::clone(&file), (described, sectors), mode);
         match broker.db.write(async move |tx| work.run(tx).await).await {
-            Ok(report) | Err(plan::Undone::Planned(report)) => return Ok(*report),
+            Ok(report) | Err(plan::Undone::Planned(report)) => return Ok(Report { taken, ..*report }),
             Err(plan::Undone::Refused(faults)) => return Err(HouseFileError { faults }.into()),
             // Another node or another operator was faster: look again at what there is now.
             Err(plan::Undone::Store(StoreError::Unique { .. } | StoreError::Conflict))
