@@ -192,6 +192,8 @@ CREATE TABLE domains (
     nameservers     TEXT
 );
 CREATE UNIQUE INDEX domains_organization_id_name_key ON domains (organization_id, name);
+-- Every claim on a name, which each sign-in asks for.
+CREATE INDEX domains_by_name ON domains (project_id, name);
 -- At most one organization holds a domain verified (threats C15).
 CREATE UNIQUE INDEX domains_project_id_name_key ON domains (project_id, name) WHERE state = 'verified';
 CREATE INDEX domains_to_check ON domains (next_check_at);
