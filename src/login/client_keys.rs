@@ -1,6 +1,6 @@
-//! The keys by which a client signs, and the certificates that it is known by: registered by value, or published by it. Who publishes them chose the address and what
-//! stands there, so they are read through the guard, kept, and looked at anew at a limited rate (threats C27, H20); a
-//! client whose keys cannot be had holds up nobody but itself.
+//! The keys by which a client signs, and the certificates that it is known by: registered by value, or published by it.
+//! Who publishes them chose the address and what stands there, so they are read through the guard, kept, and looked at
+//! anew at a limited rate (threats C27, H20); a client whose keys cannot be had holds up nobody but itself.
 
 use crate::broker::Broker;
 use crate::egress::documents::{DocumentError, Kind, Unfit, Wanted};

@@ -14,7 +14,7 @@ use crate::house::visitor::{Answer, Visitor};
 const EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 
-/// A fourth organization, applications that work by themselves: for two, for one, and for whichever they name; and one that
+/// A fourth organization, applications that work by themselves (for two, for one, for whichever they name), and one that
 /// exchanges tokens.
 const MORE: &str = r#"
 [organization.org-d]
@@ -595,9 +595,9 @@ also members of org-d, which is deactivated. `foreign` is one that there is and 
 none at all. A line that is not here cannot be: who has no membership has none of their own to ask for.
 
 The refresh token, or the token that is exchanged, was given for org-a, or for no organization where there is no
-membership. An application that asks for itself is for org-a alone, for org-a and org-d, or for no named ones, which is then
-for whichever it names. All organizations let devices in. Errors are `error: error_description`; where an application is
-answered directly, the status comes first.
+membership. An application that asks for itself is for org-a alone, for org-a and org-d, or for no named ones, which is
+then for whichever it names. All organizations let devices in. Errors are `error: error_description`; where an
+application is answered directly, the status comes first.
 
 A request that is signed, or was pushed, says all of it by itself (RFC 9101, section 6.3), and what stands within is
 answered as below; an organization that is named beside it must be named within in the same words: otherwise it is

@@ -27,9 +27,9 @@ pub struct DelegationView {
     pub ends_at: Option<String>,
     #[schemars(extend("enum" = ["proposed", "scheduled", "active", "paused", "expired", "revoked"]))]
     pub status: &'static str,
-    /// Of one that is active: the sides by which nobody acts by it all the same. Such an organization is not active, may
-    /// have no delegations by its functional roles, or, as target, does not accept this one by its policy; which of that
-    /// it is, its own people see.
+    /// Of one that is active: the sides by which nobody acts by it all the same. Such an organization is not active,
+    /// may have no delegations by its functional roles, or, as target, does not accept this one by its policy; which of
+    /// these it is, its own people see.
     #[schemars(extend("items" = { "type": "string", "enum": ["home", "target"] }))]
     pub barred_by: Vec<&'static str>,
     /// Who may change it; `null`: the operator.

@@ -110,8 +110,8 @@ fn named(row: &Row) -> Result<Named, StoreError> {
     Ok(Named { delegation, home_name: row.get(12)?, target_name: row.get(13)?, barred_by })
 }
 
-/// As whoever would act is told: by an organization that is not active, that may have no delegations, or, of the target,
-/// that does not accept this one.
+/// By an organization that is not active, that may have no delegations, or, of the target, that does not accept this
+/// one: what whoever would act is refused by.
 fn barred_by(row: &Row, id: DelegationId) -> Result<Vec<Side>, StoreError> {
     let project = projects::SETTINGS.json(row.get(15)?, row, 16)?;
     let may = |functional: Option<Vec<String>>| {

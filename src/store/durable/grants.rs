@@ -230,8 +230,8 @@ pub async fn was_just_rotated(
     Ok(db.one(sql, params![id, generation, since]).await?.is_some())
 }
 
-/// What the family of an origin was replaced by since then, if nobody has used its first refresh token yet: whoever switched
-/// may ask again, for the answer may have got lost.
+/// What a family was replaced by since then, if nobody has used that one's first refresh token yet: whoever switched may
+/// ask again, for the answer may have got lost.
 pub async fn just_replaced_by(
     db: &mut impl Read,
     old: &Grant,

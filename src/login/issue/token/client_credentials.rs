@@ -192,8 +192,8 @@ impl Asking {
         Ok(Err(refused))
     }
 
-    /// For the only one that it is for, or for none where it is for no named ones: as a person with one membership is asked
-    /// nothing. Of several nothing is guessed, whichever of them are active.
+    /// For the only one that it is for, or for none where it is for no named ones: as a person with one membership is
+    /// asked nothing. Of several nothing is guessed, whichever of them are active.
     async fn unnamed(&self, tx: &mut Tx<'_>) -> Result<Result<MachineMinted, Refusal>, StoreError> {
         let is_for_some = self.application.settings.organizations_limited && !self.uses_none;
         let found =

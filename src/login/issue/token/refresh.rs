@@ -3,7 +3,8 @@
 //! nobody can use one without proving who they are and what key they hold, it stays good.
 //!
 //! With `organization=` the person switches: they get a family of its own for that organization, and keep the one that
-//! they had, whose token is not used up by it; with `replace=true` it is, and the family ends. Neither way gives more than the family was granted, but for what the person is in the other organization.
+//! they had, whose token is not used up by it; with `replace=true` it is, and the family ends. Neither way gives more
+//! than the family was granted, but for what the person is in the other organization.
 
 mod theft;
 
@@ -267,8 +268,8 @@ impl Refreshing {
         }
     }
 
-    /// Of a family that has ended. One that was replaced just now may be asked for what is in its place, for the answer may
-    /// have got lost; a token that was used longer ago is in two hands, whatever has become of its own family.
+    /// Of a family that has ended. One that was replaced just now may be asked for what is in its place, for the answer
+    /// may have got lost; a token that was used longer ago is in two hands, whatever has become of its own family.
     async fn of_ended(&self, tx: &mut Tx<'_>, found: Found) -> Result<Refreshed, Fault> {
         let since = self.now.minus(self.grace);
         let (presented, newest) = (self.presented.generation, found.refresh.generation);

@@ -12,8 +12,8 @@ pub async fn revoke(tx: &mut Tx<'_>, id: GrantId, now: Moment) -> Result<(), Sto
     Ok(())
 }
 
-/// Ends a family in whose place another one was given: its refresh token is used up, if they are good once. Whoever comes with
-/// it later has stolen it, or was stolen from.
+/// Ends a family in whose place another one was given, if it lives and this is where it stands: its refresh token is used
+/// up, if `next` is another one.
 pub async fn replace(
     tx: &mut Tx<'_>,
     id: GrantId,
