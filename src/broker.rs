@@ -136,7 +136,7 @@ impl Broker {
         if apart > CLOCKS_APART { Err(StartError::Clocks(apart)) } else { Ok(()) }
     }
 
-    /// As [`Self::open`], for a server: a clock that goes wrong is told before it stands in anything.
+    /// As [`Self::open`], for whoever writes: a clock that goes wrong is told before it stands in anything.
     pub async fn start(config: Config, clock: Clock, random: Random) -> Result<Self, StartError> {
         Self::keeps_time(&config.database, &clock).await?;
         Self::open(config, clock, random).await

@@ -74,7 +74,7 @@
 //! pipeline has run. Who comes with the one before within seconds is told the same successor, for the answer may have
 //! got lost; who comes with an older one has stolen it, and all that goes back to the same code ends. With
 //! `organization=` the person switches: they get a family of its own for that organization, which stands on the same
-//! sign-in.
+//! sign-in, beside the one that they had, or, with `replace=true`, in its place.
 //!
 //! **A device is let in.** A device without a browser posts to `/device_authorization` ([`login::issue::device`]) and shows
 //! a code. Its person types that in at another device ([`login::device`]), which begins a login like any other; in the place

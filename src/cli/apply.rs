@@ -29,8 +29,8 @@ pub async fn run(config: Config, path: &Path, asked: Asked) -> Result<ExitCode, 
         Ok(file) => file,
         Err(error) => return Ok(refused(path, &error.faults)),
     };
-    let (config, _scratch) = if asked.plan { looking::settings(config).await? } else { (config, None) };
-    let broker = quiet_broker(config).await?;
+    let (broker, _scratch) =
+        if asked.plan { looking::broker(config).await? } else { (quiet_broker(config).await?, None) };
     let mode = if asked.plan { Mode::Plan } else { Mode::Apply };
     // Before it is written: then it is known what is new.
     let unheard = unheard(&broker, &file).await?;

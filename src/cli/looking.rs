@@ -1,20 +1,21 @@
 //! Commands that only look make and change nothing, not even where there is no database yet.
 
 use super::folder::Folder;
-use super::{Error, check, quiet_broker};
+use super::{Error, check};
 use crate::broker::Broker;
 use crate::config::Config;
+use crate::foundation::clock::Clock;
 use crate::foundation::random::Random;
 use crate::store::durable::engine::{Age, Database};
 
 /// What there is; where there is nothing yet, an empty house in another place, which goes with what is returned.
 pub async fn broker(config: Config) -> Result<(Broker, Option<Folder>), Error> {
     let (config, scratch) = settings(config).await?;
-    Ok((quiet_broker(config).await?, scratch))
+    Ok((opened(config).await?, scratch))
 }
 
 /// The settings by which [`broker`] is opened.
-pub async fn settings(mut config: Config) -> Result<(Config, Option<Folder>), Error> {
+async fn settings(mut config: Config) -> Result<(Config, Option<Folder>), Error> {
     if is_there(&config).await? {
         return Ok((config, None));
     }
@@ -28,13 +29,18 @@ pub async fn settings(mut config: Config) -> Result<(Config, Option<Folder>), Er
 /// What there is, for a command that has nothing to say of nothing.
 pub async fn existing(config: Config) -> Result<Broker, Error> {
     if is_there(&config).await? {
-        return quiet_broker(config).await;
+        return opened(config).await;
     }
     Err(match check::sqlite_path(&config.database.url) {
         Some(path) if !std::path::Path::new(path).exists() => format!("the database {path} does not exist"),
         _ => format!("database.url: {}", Age::None),
     }
     .into())
+}
+
+/// Whatever the database's clock says: nothing is written by it.
+async fn opened(config: Config) -> Result<Broker, Error> {
+    Ok(Broker::open(config, Clock::System, Random::System).await?)
 }
 
 async fn is_there(config: &Config) -> Result<bool, Error> {

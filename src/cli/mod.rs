@@ -140,9 +140,10 @@ fn settings(file: Option<&std::path::Path>) -> Result<Config, ConfigError> {
     Config::load(file, std::env::vars_os().filter_map(text))
 }
 
-/// Everything opened, for a command that works and ends without a log.
+/// Everything opened, for a command that works and ends without a log. What it writes has the time of the servers
+/// beside it.
 async fn quiet_broker(config: Config) -> Result<Broker, Error> {
-    Ok(Broker::open(config, Clock::System, Random::System).await?)
+    Ok(Broker::start(config, Clock::System, Random::System).await?)
 }
 
 async fn project(broker: &Broker, slug: &str) -> Result<Project, Error> {

@@ -89,6 +89,8 @@ pub enum Refusal {
     ConnectionInactive,
     NoOrganization,
     OrganizationNotAllowed,
+    /// What was picked is not on the page.
+    ChoiceNotOffered,
     /// What was given is for an organization, and the application is told of none.
     OrganizationsNotUsed,
     OrganizationInactive,
@@ -181,6 +183,7 @@ impl Refusal {
             Self::ConnectionInactive => "connection_inactive",
             Self::NoOrganization => "no_organization",
             Self::OrganizationNotAllowed => "organization_not_allowed",
+            Self::ChoiceNotOffered => "choice_not_offered",
             Self::OrganizationsNotUsed => "organizations_not_used",
             Self::OrganizationInactive => "organization_inactive",
             Self::OrganizationWasInactive => "organization_was_inactive",
@@ -378,6 +381,7 @@ impl Refusal {
             Self::SessionEnded | Self::SignedOutThere => (StatusCode::FORBIDDEN, P::SignedOutElsewhere),
             Self::NoOrganization | Self::NotExpected(_) => (StatusCode::FORBIDDEN, P::NoOrganization),
             Self::OrganizationNotAllowed
+            | Self::ChoiceNotOffered
             | Self::OrganizationsNotUsed
             | Self::OrganizationInactive
             | Self::OrganizationWasInactive
@@ -412,6 +416,7 @@ impl Refusal {
             | Self::BelongsElsewhere
             | Self::UserCodeUnknown
             | Self::DeviceOver
+            | Self::ChoiceNotOffered
             | Self::TrialOver => {
                 return None;
             }

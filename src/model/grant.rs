@@ -119,6 +119,9 @@ pub struct GrantRequest {
     /// Where it led the person, which is what they may have allowed; absent: it is an application that acts for them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub place: Option<Place>,
+    /// The family in whose place somebody switched to this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<GrantId>,
     /// How its one token came of another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exchanged: Option<Exchanged>,

@@ -1,6 +1,7 @@
 //! C22: tokens of one organization are turned into tokens of another. Switching by a refresh token gives a family of its
 //! own, for an organization that the person may act for, and nothing more.
 
+use futures_util::future::join_all;
 use serde_json::json;
 
 use crate::house::application::{Application, Ask, Person, Tokens};
@@ -45,6 +46,65 @@ async fn c22_who_switches_gets_a_family_of_its_own_and_keeps_the_old_one() {
         assert_eq!(rp1.userinfo(&third_b.access_token).await.status, 401);
         assert_eq!(rp1.refreshes(third_b.refresh()).send().await.status, 400);
         assert_eq!(rp1.userinfo(&second_a.access_token).await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn h21_c22_whoever_switches_for_good_uses_the_token_up_and_may_ask_again_for_a_lost_answer() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let house = House::on(engine).await;
+        let b = house.organization("org-b").await;
+        let rp1 = Application::rp1(&house);
+        let (ask, of_a) = con_for_a(&rp1).await;
+        let switch = || rp1.refreshes(of_a.refresh()).with("organization", "org-b").with("replace", "true");
+        let of_b = ask.reads_again(&switch().send().await).await;
+        house.turn_clock(9);
+        let again = ask.reads_again(&switch().send().await).await;
+        assert_eq!((again.refresh(), &again.id["org_id"]), (of_b.refresh(), &json!(b)), "never a second one");
+        assert_eq!(house.count("grants").await, 2);
+        // Who asks for something else has not lost that answer, and ends nothing yet.
+        let elsewhere = rp1.refreshes(of_a.refresh()).with("organization", "org-a").with("replace", "true");
+        let plainly = rp1.refreshes(of_a.refresh());
+        for other in [elsewhere, plainly, rp1.refreshes(of_a.refresh()).with("organization", "org-b")] {
+            let before = house.before().await;
+            assert_eq!(other.send().await.json()["error"], json!("invalid_grant"));
+            house.refused(&before, "invalid_grant").await;
+        }
+        let second_b = ask.reads_again(&rp1.refreshes(of_b.refresh()).send().await).await;
+        let before = house.before().await;
+        assert_eq!(switch().send().await.json()["error"], json!("invalid_grant"), "its successor was used");
+        house.refused(&before, "invalid_grant").await;
+        // Long after, it is a theft: the family that was switched to ends as well.
+        house.turn_clock(2);
+        let before = house.before().await;
+        assert_eq!(rp1.refreshes(of_a.refresh()).send().await.json()["error"], json!("invalid_grant"));
+        house.told_refusal(&before, &["invalid_grant"]).await;
+        assert_eq!(house.events_of("token.refresh_reused").await, 1);
+        assert_eq!(rp1.userinfo(&second_b.access_token).await.status, 401);
+        assert_eq!(rp1.refreshes(second_b.refresh()).send().await.status, 400);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn h21_c22_of_a_hundred_who_switch_for_good_at_once_all_get_one_family() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let house = House::on(engine).await;
+        let rp1 = Application::rp1(&house);
+        let (ask, of_a) = con_for_a(&rp1).await;
+        let runs = (0..100).map(|_| {
+            let switch = rp1.refreshes(of_a.refresh()).with("organization", "org-b").with("replace", "true");
+            tokio::spawn(async move { switch.send().await })
+        });
+        let mut told = Vec::new();
+        for answer in join_all(runs).await {
+            let answer = answer.unwrap();
+            assert_eq!(answer.status, 200, "{}", answer.body);
+            told.push(answer.json()["refresh_token"].as_str().unwrap().to_owned());
+        }
+        told.sort();
+        told.dedup();
+        assert_eq!((told.len(), house.count("grants").await), (1, 2));
+        ask.reads_again(&rp1.refreshes(&told[0]).send().await).await;
     }
 }
 

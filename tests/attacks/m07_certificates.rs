@@ -13,6 +13,7 @@ use crate::house::application::{Application, Person, Proof, Redemption};
 use crate::house::broker::{House, Plan};
 use crate::house::certificates::{Authority, Certificate, ahead, for_servers, over};
 use crate::house::key_holder::KeyHolder;
+use crate::house::publisher::Publisher;
 use crate::house::visitor::{Answer, Visitor};
 
 /// The authority that the operator trusts, with the file that says so.
@@ -180,6 +181,44 @@ async fn m07_a_client_is_known_by_the_certificate_that_it_has_registered() {
     house.writes("jwks.json", &bare.to_string());
     let told = house.tries(&file).await.unwrap_err();
     assert!(told.contains("holds no certificate (x5c)"), "{told}");
+}
+
+#[tokio::test]
+async fn m07_h20_a_client_is_known_by_the_certificate_that_it_publishes_and_rolls_it_over() {
+    let (own, twin) = (Certificate::self_signed("batch.test"), Certificate::self_signed("batch.test"));
+    let published = Publisher::of(own.jwks().to_string()).await;
+    let place = format!("jwks_uri = \"{}\"", published.url);
+    let file = SELF_SIGNED.replace("jwks = { file = \"jwks.json\" }", &place);
+    let house = Plan { settings: behind_a_proxy, ..Plan::default() }.and(&file).build().await;
+    assert_eq!(published.hits(), 0, "nobody reads them before they are needed");
+    let (_, asks) = batch(&house);
+    let shows = |certificate: &Certificate| asks.clone().and_header("client-cert", &certificate.structured());
+    for _ in 0..3 {
+        assert_eq!(shows(&own).send().await.status, 200);
+    }
+    is_unknown(&house, &asks, "no_certificate", "none").await;
+    for _ in 0..20 {
+        is_unknown(&house, &shows(&twin), "certificate_of_another", "of the same name").await;
+    }
+    assert_eq!(published.hits(), 1, "the first look was a moment ago");
+    // It publishes another one in its place.
+    published.says(twin.jwks().to_string());
+    house.turn_clock(31);
+    assert_eq!(shows(&twin).send().await.status, 200);
+    is_unknown(&house, &shows(&own), "certificate_of_another", "the one before").await;
+    assert_eq!(published.hits(), 2);
+    // Keys without a certificate are no way to be known by one.
+    let mut bare = twin.jwks();
+    bare["keys"][0].as_object_mut().unwrap().remove("x5c");
+    published.says(bare.to_string());
+    house.turn_clock(3_601);
+    is_unknown(&house, &shows(&twin), "certificate_of_another", "none is published").await;
+    // What cannot be had proves nobody.
+    let broken = Publisher::of("no keys".to_owned()).await;
+    let place = format!("jwks_uri = \"{}\"", broken.url);
+    let file = SELF_SIGNED.replace("jwks = { file = \"jwks.json\" }", &place);
+    house.provision(&format!("{}\n{file}", house.file.split("[application.batch]").next().unwrap())).await;
+    is_unknown(&house, &shows(&twin), "keys_unpublished", "nothing can be had").await;
 }
 
 /// What a token opens, shown with these headers.

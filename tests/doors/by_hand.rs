@@ -20,6 +20,7 @@ use crate::house::application::{Application, Person};
 use crate::house::broker::{House, Plan, RP1_SECRET};
 use crate::house::lying_idp::LyingIdp;
 use crate::house::ports::free_port;
+use crate::house::postgres;
 use crate::house::smtp::Sink;
 use crate::house::visitor::{Answer, Visitor};
 
@@ -445,6 +446,49 @@ async fn check_greets_the_mail_server_and_sends_nothing() {
     sink.reopens().await;
     let checked = behalf(room.path(), &["check"], &secured);
     assert!(told(&checked).contains("STARTTLS is not supported"), "{}", told(&checked));
+}
+
+#[tokio::test]
+async fn h11_no_command_writes_where_the_databases_clock_is_another_one() {
+    let (room, database) = (tempfile::tempdir().unwrap(), postgres::Database::empty().await);
+    let url = database.url();
+    let environment = [("BEHALF_DATABASE_URL", url.as_str())];
+    let runs = |arguments: &[&str]| behalf(room.path(), arguments, &environment);
+    std::fs::write(room.path().join("house.toml"), "[organization.a]\n").unwrap();
+    assert!(runs(&["apply", "house.toml"]).status.success());
+    let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    let organizations = async || -> i64 {
+        client.query_one("SELECT COUNT(*) FROM public.organizations", &[]).await.unwrap().get(0)
+    };
+    // Its clock is a minute ahead.
+    let name = url.rsplit('/').next().unwrap();
+    let ahead = format!(
+        "CREATE FUNCTION public.clock_timestamp() RETURNS timestamptz LANGUAGE sql
+             AS 'SELECT pg_catalog.clock_timestamp() + INTERVAL ''1 minute''';
+         ALTER DATABASE {name} SET search_path = public, pg_catalog"
+    );
+    client.batch_execute(&ahead).await.unwrap();
+    std::fs::write(room.path().join("house.toml"), "[organization.a]\n[organization.b]\n").unwrap();
+    for writes in [
+        ["apply", "house.toml"].as_slice(),
+        &["key", "rotate"],
+        &["key", "rotate", "--saml"],
+        &["token", "create", "--name", "x", "--role", "system"],
+    ] {
+        let output = runs(writes);
+        assert!(!output.status.success(), "{writes:?}: {}", told(&output));
+        assert!(told(&output).contains("clock of the database is 60"), "{writes:?}: {}", told(&output));
+    }
+    assert_eq!(organizations().await, 1);
+    for looks in [["apply", "house.toml", "--plan"].as_slice(), &["key", "list"], &["token", "list"]] {
+        let output = runs(looks);
+        assert!(output.status.success(), "{looks:?}: {}", told(&output));
+    }
+    let back = format!("ALTER DATABASE {name} RESET search_path");
+    client.batch_execute(&back).await.unwrap();
+    assert!(runs(&["apply", "house.toml"]).status.success());
+    assert_eq!(organizations().await, 2);
 }
 
 #[test]

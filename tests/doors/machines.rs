@@ -19,6 +19,15 @@ client_secrets = [{ env = "RP1_SECRET" }]
 audiences = ["https://api.crm.test"]
 organizations = ["org-a", "org-c"]
 
+[application.clerk]
+type = "machine"
+client_secrets = [{ env = "RP1_SECRET" }]
+organizations = ["org-a"]
+
+[application.rover]
+type = "machine"
+client_secrets = [{ env = "RP1_SECRET" }]
+
 [application.bound]
 type = "machine"
 client_secrets = [{ env = "RP1_SECRET" }]
@@ -94,8 +103,38 @@ async fn a_machine_gets_a_token_for_the_organization_that_it_names() {
             );
             assert_eq!((&live["exp"], &live["jti"]), (&told["exp"], &told["jti"]));
         }
-        let told = claims(&house, &asks(&robot, &[]).send().await).await;
-        assert!(told.get("org_id").is_none(), "for none where it names none");
+    }
+}
+
+#[tokio::test]
+async fn s2_27_c21_a_machine_for_one_organization_is_bound_to_it_and_one_for_several_says_which() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let house = house_on(engine).await;
+        let a = house.organization("org-a").await;
+        let (clerk, rover) = (machine(&house, "clerk"), machine(&house, "rover"));
+        for fields in [&[][..], &[("scope", "organization")], &[("organization", "org-a")]] {
+            let told = claims(&house, &asks(&clerk, fields).send().await).await;
+            assert_eq!(told["org_id"], json!(a), "{fields:?}");
+        }
+        // For no named ones, or told of none: for none where it names none.
+        for other in [&rover, &machine(&house, "free")] {
+            let told = claims(&house, &asks(other, &[]).send().await).await;
+            assert!(told.get("org_id").is_none(), "{told}");
+        }
+        let before = house.before().await;
+        let answer = asks(&rover, &[("scope", "organization")]).send().await;
+        assert_eq!(answer.json()["error"], json!("organization_selection_required"), "{}", answer.body);
+        house.refused(&before, "no_organization").await;
+        // Its organization is off: it works for none instead no more than for another.
+        house.execute("UPDATE organizations SET deactivated_at = 1 WHERE slug = 'org-a'").await;
+        let before = house.before().await;
+        let answer = asks(&clerk, &[]).send().await;
+        let told = (answer.json()["error"].clone(), answer.json()["error_description"].clone());
+        assert_eq!(told, (json!("access_denied"), json!("organization_not_allowed")), "{}", answer.body);
+        house.refused(&before, "organization_inactive").await;
+        // Nor does the other one of two that a machine is for become the only one by that.
+        let answer = asks(&machine(&house, "robot"), &[]).send().await;
+        assert_eq!(answer.json()["error"], json!("organization_selection_required"), "{}", answer.body);
     }
 }
 
@@ -114,6 +153,7 @@ async fn c21_a_machine_works_where_it_is_allowed_and_nowhere_else() {
         (&robot, vec![("scope", "organization:org-b")], ("access_denied", "application_not_allowed")),
         (&free, vec![("organization", "org-a")], one("invalid_request")),
         (&bound, vec![], choose),
+        (&robot, vec![], choose),
         (&robot, vec![("scope", "organization")], choose),
         (&robot, vec![("organization", "org-a"), ("scope", "organization:org-c")], one("invalid_request")),
         (&robot, vec![("scope", "organization:org-a organization:org-c")], one("invalid_request")),

@@ -14,7 +14,8 @@ use crate::house::visitor::{Answer, Visitor};
 const EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 
-/// A fourth organization, an application that works for two of them by itself, and one that exchanges tokens.
+/// A fourth organization, applications that work by themselves (for two, for one, for whichever they name), and one that
+/// exchanges tokens.
 const MORE: &str = r#"
 [organization.org-d]
 display_name = "D Corporation"
@@ -35,7 +36,23 @@ grant_types = ["authorization_code", "refresh_token", "urn:ietf:params:oauth:gra
 type = "machine"
 client_secrets = [{ env = "RP1_SECRET" }]
 organizations = ["org-a", "org-d"]
+
+[application.clerk]
+type = "machine"
+client_secrets = [{ env = "RP1_SECRET" }]
+organizations = ["org-a"]
+
+[application.rover]
+type = "machine"
+client_secrets = [{ env = "RP1_SECRET" }]
 "#;
+
+/// Those that ask for themselves, and how the table calls them. Which is foreign to the last one, nobody can say.
+const MACHINES: [(&str, &str); 3] = [
+    ("robot", "an application for org-a and org-d"),
+    ("clerk", "an application for org-a"),
+    ("rover", "an application for no named ones"),
+];
 
 /// Where it is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -458,8 +475,8 @@ impl Street {
     }
 
     /// What comes of it for an application itself: `own` is one that it is open to, `foreign` one that it is not.
-    async fn for_itself(&self, way: Way, slug: Option<&str>) -> String {
-        let robot = Application::new(&self.house, "robot", Proof::Basic(RP1_SECRET.to_owned()));
+    async fn for_itself(&self, at: usize, way: Way, slug: Option<&str>) -> String {
+        let robot = Application::new(&self.house, MACHINES[at].0, Proof::Basic(RP1_SECRET.to_owned()));
         let mut request = robot.posts("/token", &[("grant_type", "client_credentials")]);
         for (name, value) in self.fields(way, slug, "").await {
             if !value.is_empty() {
@@ -522,7 +539,7 @@ impl Street {
             Place::Device => self.let_in(at, way, slug).await,
             Place::Exchange => self.exchanged(at, way, slug).await,
             Place::Refresh => self.refreshed(at, way, slug).await,
-            Place::Machine => self.for_itself(way, slug).await,
+            Place::Machine => self.for_itself(at, way, slug).await,
         }
     }
 }
@@ -559,10 +576,13 @@ fn heading((usage, of_others): (&str, bool), place: Place, way: Way) -> String {
 }
 
 /// Who asks at a place, and how the table calls them.
-fn askers(place: Place) -> Vec<(usize, Who, &'static str)> {
+fn askers(place: Place, way: Way) -> Vec<(usize, Who, &'static str)> {
+    let named = if way.names() { 2 } else { 3 };
     match place {
         // Nobody stands behind it: "their own" are those that it is open to.
-        Place::Machine => vec![(1, Who::One, "the application")],
+        Place::Machine => {
+            MACHINES.iter().take(named).enumerate().map(|(at, (_, name))| (at, Who::One, *name)).collect()
+        }
         _ => PEOPLE.iter().enumerate().map(|(at, (who, name, _))| (at, *who, *name)).collect(),
     }
 }
@@ -575,8 +595,9 @@ also members of org-d, which is deactivated. `foreign` is one that there is and 
 none at all. A line that is not here cannot be: who has no membership has none of their own to ask for.
 
 The refresh token, or the token that is exchanged, was given for org-a, or for no organization where there is no
-membership. The application that asks for itself is open to org-a and org-d. All organizations let devices in. Errors are
-`error: error_description`; where an application is answered directly, the status comes first.
+membership. An application that asks for itself is for org-a alone, for org-a and org-d, or for no named ones, which is
+then for whichever it names. All organizations let devices in. Errors are `error: error_description`; where an
+application is answered directly, the status comes first.
 
 A request that is signed, or was pushed, says all of it by itself (RFC 9101, section 6.3), and what stands within is
 answered as below; an organization that is named beside it must be named within in the same words: otherwise it is
@@ -605,7 +626,7 @@ async fn c21_c22_s2_20_every_way_of_asking_for_an_organization_comes_to_what_the
         let is_tried = |way: &&Way| usage == USAGES[0] || OTHERWISE.contains(way);
         for way in ways.iter().filter(is_tried) {
             write!(table, "\n{}\n", heading((usage, of_others), place, *way)).unwrap();
-            for (at, who, name) in askers(place) {
+            for (at, who, name) in askers(place, *way) {
                 if !way.names() {
                     let outcome = street.comes(place, at, *way, None).await;
                     writeln!(table, "    {name}: {outcome}").unwrap();

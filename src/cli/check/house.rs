@@ -6,7 +6,7 @@ use crate::cli::domain::quoted;
 use crate::egress::dns::TxtAnswer;
 use crate::egress::http::EgressError;
 use crate::keys::keyring::ALGORITHMS;
-use crate::login::client_keys;
+use crate::login::client_keys::{self, Published};
 use crate::model::application::Application;
 use crate::model::connection::Connection;
 use crate::model::domain::{Domain, DomainState};
@@ -179,7 +179,14 @@ async fn asked(broker: &Broker, what: &str, application: &Application, findings:
 /// What an application publishes to prove itself and its requests by.
 async fn published_keys(broker: &Broker, application: &Application, what: &str, findings: &mut Findings) {
     let Some(found) = client_keys::published(broker, application).await else { return };
-    let found = found.and_then(|(address, keys)| {
+    let by_certificate = application.settings.authentication == Method::SelfSignedTlsClientAuth;
+    let found = found.and_then(|Published { address, keys, has_certificate }| {
+        if by_certificate {
+            return match has_certificate {
+                true => Ok(format!("{address} has a certificate")),
+                false => Err(format!("{address} has no certificate (x5c): it cannot prove who it is")),
+            };
+        }
         let usable = keys
             .keys()
             .iter()

@@ -65,7 +65,7 @@ async fn picked(
     let user = user_of(visitor, session).await?;
     let found = available(visitor, &application, &user).await?;
     let choice = found.iter().find(|choice| self::value(choice) == value);
-    let choice = choice.ok_or(Refusal::OrganizationNotAllowed)?;
+    let choice = choice.ok_or(Refusal::ChoiceNotOffered)?;
     Ok(Acting { session, context: context(choice), by_hand: true })
 }
 

@@ -35,7 +35,7 @@ pub async fn authenticate(visitor: &Visitor, params: &Params) -> Result<Applicat
         return Err(unproved(Unproved::Method).into());
     }
     match proof {
-        Proof::Nothing => check_certificate(visitor, &application).map_err(unproved)?,
+        Proof::Nothing => check_certificate(visitor, &application).await.map_err(unproved)?,
         Proof::SecretBasic(secret) | Proof::SecretPost(secret) => {
             if !digests.iter().any(|digest| digest.matches(secret.expose())) {
                 return Err(unproved(Unproved::Secret).into());
@@ -84,7 +84,7 @@ fn unverified(jwt: &str) -> Option<Claims> {
 
 /// The certificate of a client that proves who it is by one (RFC 8705, section 2): valid now, and either vouched for by an
 /// authority of the operator's and of the registered name, or the registered one itself.
-fn check_certificate(visitor: &Visitor, application: &Application) -> Result<(), Unproved> {
+async fn check_certificate(visitor: &Visitor, application: &Application) -> Result<(), Unproved> {
     let settings = &application.settings;
     if !settings.authentication.is_by_certificate() {
         return Ok(());
@@ -96,7 +96,7 @@ fn check_certificate(visitor: &Visitor, application: &Application) -> Result<(),
         return Err(Unproved::CertificateOver);
     }
     if settings.authentication == Method::SelfSignedTlsClientAuth {
-        let known = settings.jwks.as_ref().is_some_and(|jwks| certificate.is_in(jwks));
+        let known = client_keys::has(visitor.broker(), application, certificate).await.map_err(without)?;
         return if known { Ok(()) } else { Err(Unproved::CertificateOfAnother) };
     }
     if !settings.sender.certificate.as_ref().is_some_and(|subject| certificate.is_of(subject)) {
@@ -135,10 +135,14 @@ async fn check_assertion(visitor: &Visitor, application: &Application, jwt: &str
 
 async fn keys(visitor: &Visitor, application: &Application, jwt: &str) -> Result<JwkSet, Unproved> {
     let signed = Jws::parse(jwt).map_err(|error| check_of(&error))?;
-    client_keys::of(visitor.broker(), application, &signed).await.map_err(|why| match why {
+    client_keys::of(visitor.broker(), application, &signed).await.map_err(without)
+}
+
+fn without(why: NoKeys) -> Unproved {
+    match why {
         NoKeys::Unregistered => Unproved::NoKeys,
         NoKeys::Unpublished => Unproved::KeysUnpublished,
-    })
+    }
 }
 
 /// Its `jti` and when it runs out, or which check failed.

@@ -144,7 +144,8 @@ pub(super) async fn refuse(
                 ticket.is_wanted = false;
             }
             // The flow goes on from where the person can do something about it.
-            if let Some(session) = journey.login.session().filter(|_| by_hand) {
+            let may_pick = by_hand || *refusal == Refusal::ChoiceNotOffered;
+            if let Some(session) = journey.login.session().filter(|_| may_pick) {
                 journey.login.stage = Stage::Authenticated(Authenticated { session });
             } else if !(*refusal == Refusal::ConnectionNotOffered && may_pick_another(&journey)) {
                 journey.login.restart();

@@ -22,6 +22,8 @@ pub struct Place {
     /// The organization that it is about, if there is one.
     pub organization: Option<Organization>,
     pub target: Target,
+    /// What query or body called the organization.
+    asked: Option<String>,
 }
 
 impl Place {
@@ -34,7 +36,8 @@ impl Place {
         asked: Option<&str>,
     ) -> Result<Self, Refused> {
         let params = params(parts).await?;
-        let mut place = Self { params, organization: None, target: Target::Project };
+        let asked_so = asked.map(str::to_owned);
+        let mut place = Self { params, organization: None, target: Target::Project, asked: asked_so };
         match at {
             At::Project => {}
             At::Organization | At::OrganizationOrNew | At::OrganizationOrDeleted => {
@@ -171,9 +174,12 @@ impl Place {
         Ok(found.unwrap_or(Target::Unknown))
     }
 
-    /// What the path calls it, for the trail.
+    /// What the path calls it, for the trail; or query or body, where the path names nothing.
     pub fn named(&self) -> &str {
-        self.params.last()
+        match (self.params.last(), &self.asked) {
+            ("", Some(asked)) => asked,
+            (last, _) => last,
+        }
     }
 }
 

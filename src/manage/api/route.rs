@@ -93,7 +93,8 @@ pub trait Operation: Send + Sync + 'static {
     type Body: Body;
     type Answer: Serialize + JsonSchema;
 
-    /// The organization that a request of [`At::Asked`] names.
+    /// The organization that query or body name: of [`At::Asked`], what the request is about; of whatever else, for the
+    /// trail.
     fn organization<'a>(_query: &'a Self::Query, _body: &'a Self::Body) -> Option<&'a str> {
         None
     }

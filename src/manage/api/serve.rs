@@ -186,7 +186,7 @@ fn if_match<O: Operation>(headers: &HeaderMap) -> Result<Option<String>, Refused
     Ok(said)
 }
 
-/// Characters of a path that the trail keeps.
+/// Characters of what a request names that the trail keeps.
 const LONGEST_NAMED: usize = 64;
 
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
@@ -226,7 +226,7 @@ fn trail(caller: &Caller, place: &Place, is_heard: bool) -> Option<OrganizationI
     }
 }
 
-/// What a refusal was about: the organization, and what the path called it. Of one that is hidden the caller's trail
+/// What a refusal was about: the organization, and what the request called it. Of one that is hidden the caller's trail
 /// holds no more than they wrote.
 struct Subject {
     organization: Option<OrganizationId>,

@@ -105,7 +105,9 @@ fn obeys_rules(settings: &ApplicationSettings) -> Result<(), Refused> {
     if let Some((name, why)) = fault {
         return Err(Refused::value(&format!("/{name}"), why));
     }
-    if method == Method::SelfSignedTlsClientAuth && !settings.jwks.as_ref().is_some_and(holds_certificate) {
+    // What is published is seen when it is needed.
+    let bare = settings.jwks.as_ref().is_some_and(|jwks| !holds_certificate(jwks));
+    if method == Method::SelfSignedTlsClientAuth && bare {
         return Err(Refused::value("/jwks", "holds no certificate (x5c)"));
     }
     match (method == Method::TlsClientAuth, &settings.sender.certificate) {

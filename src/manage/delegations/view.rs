@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::foundation::clock::Moment;
 use crate::foundation::id::OrganizationId;
 use crate::manage::desk::etag;
-use crate::model::delegation::{Delegation, Side};
+use crate::model::delegation::{Delegation, DelegationStatus, Side};
 use crate::store::durable::delegations::Named;
 
 /// People of `home` act on behalf of `target`.
@@ -27,6 +27,11 @@ pub struct DelegationView {
     pub ends_at: Option<String>,
     #[schemars(extend("enum" = ["proposed", "scheduled", "active", "paused", "expired", "revoked"]))]
     pub status: &'static str,
+    /// Of one that is active: the sides by which nobody acts by it all the same. Such an organization is not active,
+    /// may have no delegations by its functional roles, or, as target, does not accept this one by its policy; which of
+    /// these it is, its own people see.
+    #[schemars(extend("items" = { "type": "string", "enum": ["home", "target"] }))]
+    pub barred_by: Vec<&'static str>,
     /// Who may change it; `null`: the operator.
     #[schemars(with = "Option<String>", extend("enum" = ["home", "target", null]))]
     pub proposed_by: Option<&'static str>,
@@ -59,6 +64,9 @@ impl DelegationView {
             approved_at: it.approved_at(side).map(Moment::rfc3339),
             has_paused: it.settings.paused_by.contains(&side),
         };
+        let status = it.status(now);
+        // Before both have agreed, neither learns by it whether the other is there.
+        let barred_by = named.barred_by.iter().filter(|_| status == DelegationStatus::Active);
         Self {
             id: it.id.to_string(),
             home: side(Side::Home, it.home, named.home_name.as_ref()),
@@ -68,7 +76,8 @@ impl DelegationView {
             only: it.settings.only.as_ref().map(|only| only.iter().map(ToString::to_string).collect()),
             starts_at: it.starts_at.map(Moment::rfc3339),
             ends_at: it.ends_at.map(Moment::rfc3339),
-            status: it.status(now).word(),
+            status: status.word(),
+            barred_by: barred_by.map(|side| side.word()).collect(),
             proposed_by: it.settings.proposed_by.map(Side::word),
             revoked_at: it.revoked_at.map(Moment::rfc3339),
         }

@@ -133,6 +133,10 @@ impl Operation for MyPermissions {
     type Body = NoBody;
     type Answer = PermissionsView;
 
+    fn organization<'a>(query: &'a PermissionsQuery, _: &'a NoBody) -> Option<&'a str> {
+        query.organization.as_deref()
+    }
+
     async fn run(desk: Desk, query: PermissionsQuery, _: NoBody) -> Result<Answer<Self::Answer>, Refused> {
         let named = match &query.organization {
             Some(name) => Some(known(&desk, name).await?),
@@ -243,6 +247,10 @@ impl Operation for Switch {
     type Query = NoQuery;
     type Body = Json<SwitchTo>;
     type Answer = SwitchedView;
+
+    fn organization<'a>(_: &'a NoQuery, body: &'a Self::Body) -> Option<&'a str> {
+        Some(&body.0.organization_id)
+    }
 
     async fn run(desk: Desk, _: NoQuery, body: Self::Body) -> Result<Answer<Self::Answer>, Refused> {
         let (acting, to) = (person(&desk)?, body.0.organization_id);

@@ -25,9 +25,6 @@ impl ApplicationSettings {
     pub fn keys_fault(&self) -> Option<(&'static str, &'static str)> {
         let (needed, uri) = (self.authentication.has_keys(), self.client.jwks_uri.is_some());
         match (needed, self.jwks.is_some(), uri) {
-            (true, false, _) if self.authentication == Method::SelfSignedTlsClientAuth => {
-                Some(("jwks", "this method needs the certificates, by value"))
-            }
             (true, false, false) => Some(("jwks", "this method needs the public keys")),
             (_, true, true) => Some(("jwks_uri", "the keys are here, or there: not both")),
             _ => None,

@@ -1,10 +1,11 @@
 //! Delegations in the durable store.
 
 use super::engine::{Read, Row, StoreError, Tx, params};
-use super::{json, to_json};
+use super::{json, optional_json, organizations, projects, to_json};
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{DelegationId, OrganizationId, ProjectId};
 use crate::model::delegation::{Asked, Delegation, DelegationSettings, Side};
+use crate::model::role;
 
 macro_rules! select {
     ($rest:literal) => {
@@ -66,6 +67,8 @@ pub struct Named {
     pub delegation: Delegation,
     pub home_name: Option<String>,
     pub target_name: Option<String>,
+    /// The sides by which nobody acts by it, whatever was agreed.
+    pub barred_by: Vec<Side>,
 }
 
 macro_rules! select_named {
@@ -73,8 +76,11 @@ macro_rules! select_named {
         concat!(
             "SELECT d.id, d.project_id, d.home_organization_id, d.target_organization_id, d.settings, d.starts_at,
                     d.ends_at, d.home_approved_at, d.target_approved_at, d.paused_at, d.revoked_at, d.asked,
-                    h.display_name, t.display_name, d.created_at
-             FROM delegations d LEFT JOIN organizations h ON h.id = d.home_organization_id
+                    h.display_name, t.display_name, d.created_at, p.id, p.settings, t.policy,
+                    h.functional_roles, CASE WHEN h.deactivated_at IS NULL AND h.deleted_at IS NULL THEN h.id END,
+                    t.functional_roles, CASE WHEN t.deactivated_at IS NULL AND t.deleted_at IS NULL THEN t.id END
+             FROM delegations d JOIN projects p ON p.id = d.project_id
+                                LEFT JOIN organizations h ON h.id = d.home_organization_id
                                 LEFT JOIN organizations t ON t.id = d.target_organization_id ",
             $rest
         )
@@ -99,7 +105,27 @@ impl Named {
 }
 
 fn named(row: &Row) -> Result<Named, StoreError> {
-    Ok(Named { delegation: delegation(row)?, home_name: row.get(12)?, target_name: row.get(13)? })
+    let delegation = delegation(row)?;
+    let barred_by = barred_by(row, delegation.id)?;
+    Ok(Named { delegation, home_name: row.get(12)?, target_name: row.get(13)?, barred_by })
+}
+
+/// By an organization that is not active, that may have no delegations, or, of the target, that does not accept this
+/// one: what whoever would act is refused by.
+fn barred_by(row: &Row, id: DelegationId) -> Result<Vec<Side>, StoreError> {
+    let project = projects::SETTINGS.json(row.get(15)?, row, 16)?;
+    let may = |functional: Option<Vec<String>>| {
+        role::may_delegate(functional.as_deref(), &project.functional_roles)
+    };
+    let (home, target): (Option<OrganizationId>, Option<OrganizationId>) = (row.get(19)?, row.get(21)?);
+    let accepts = match target {
+        Some(target) => organizations::POLICIES.json(target, row, 17)?.delegations.accepts(id),
+        None => false,
+    };
+    let home = home.is_some() && may(optional_json(row, 18)?);
+    let target = accepts && may(optional_json(row, 20)?);
+    let sides = [(home, Side::Home), (target, Side::Target)];
+    Ok(sides.into_iter().filter(|(fine, _)| !fine).map(|(_, side)| side).collect())
 }
 
 pub async fn by_id_named(

@@ -12,8 +12,8 @@ use crate::foundation::secret::Digest;
 use crate::model::grant::{Confirmation, Epochs, Grant, Refresh};
 
 pub use ends::{
-    end_of_session, revoke, revoke_living, revoke_of_application, revoke_of_delegation, revoke_of_member,
-    revoke_of_origin, revoke_of_subject, revoke_of_user, revoke_within, take_back,
+    end_of_session, replace, revoke, revoke_living, revoke_of_application, revoke_of_delegation,
+    revoke_of_member, revoke_of_origin, revoke_of_subject, revoke_of_user, revoke_within, take_back,
 };
 
 macro_rules! columns {
@@ -228,6 +228,24 @@ pub async fn was_just_rotated(
     let sql = "SELECT 1 FROM grants
                WHERE id = $1 AND refresh_generation = CAST($2 AS BIGINT) + 1 AND refresh_rotated_at > $3 AND revoked_at IS NULL";
     Ok(db.one(sql, params![id, generation, since]).await?.is_some())
+}
+
+/// What a family was replaced by since then, if nobody has used that one's first refresh token yet: whoever switched may
+/// ask again, for the answer may have got lost.
+pub async fn just_replaced_by(
+    db: &mut impl Read,
+    old: &Grant,
+    since: Moment,
+) -> Result<Option<Grant>, StoreError> {
+    let sql = concat!(
+        "SELECT ",
+        columns!(),
+        " FROM grants WHERE origin_id = $1 AND created_at > $2 AND refresh_generation = 0 AND revoked_at IS NULL
+          ORDER BY id"
+    );
+    let rows = db.all(sql, params![old.origin.unwrap_or(old.id), since]).await?;
+    let found = rows.iter().map(grant).collect::<Result<Vec<_>, _>>()?;
+    Ok(found.into_iter().find(|one| one.request.replaces == Some(old.id)))
 }
 
 /// A code as somebody presents it.

@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use super::everyone::Ids;
 use crate::house::api::{Api, access_token, plant};
 use crate::house::application::{Application, Person};
-use crate::house::broker::{Engine, House, Plan};
+use crate::house::broker::{Engine, Entry, House, Plan};
 use crate::house::visitor::Answer;
 
 /// A body without what is each request's own.
@@ -200,6 +200,48 @@ async fn c22_s0_24_s1_r03_what_is_anothers_reads_as_what_does_not_exist() {
     let kind =
         "SELECT actor_kind FROM audit_events WHERE action = 'organization.updated' ORDER BY id DESC LIMIT 1";
     assert_eq!(house.text(kind).await.as_deref(), Some("api_key"));
+}
+
+#[tokio::test]
+async fn c20_a_refusal_tells_whom_the_query_or_the_body_named() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let house = House::on(engine).await;
+        let key = Api::key(&house, "org-a", &["organization:read"]).await;
+        let own = house.organization("org-a").await;
+        let foreign = house.organization("org-b").await;
+        let named = |event: &Entry| event.detail["target"].as_str().map(str::to_owned);
+        for list in [
+            "connections?organization_id=",
+            "api-keys?organization_id=",
+            "roles?organization_id=",
+            "applications?organization_id=",
+            "users?search=bob&organization_id=",
+            "audit-events?organization_id=",
+            "audit-events/export?organization_id=",
+            "audit-checkpoints?organization_id=",
+            "delegations?organization_id=",
+            "me/permissions?organization=",
+        ] {
+            for name in [foreign.as_str(), "org-b", "nobody", &"long".repeat(30)] {
+                let before = house.before().await;
+                let refused = key.get(&format!("/{list}{name}")).await;
+                assert_eq!(refused.status, 404, "{list}{name}: {}", refused.body);
+                let events = house.events_since(&before).await;
+                assert_eq!(events.len(), 1, "{list}");
+                let expected: String = name.chars().take(64).collect();
+                assert_eq!(named(&events[0]), Some(expected), "{list}");
+                assert_eq!(events[0].organization.as_deref(), Some(&*own), "in the caller's own trail");
+            }
+        }
+        let before = house.before().await;
+        let body = json!({"organization_id": "org-b", "name": "one", "permissions": []});
+        assert_eq!(key.post("/roles", body).await.status, 404);
+        assert_eq!(named(&house.events_since(&before).await[0]).as_deref(), Some("org-b"));
+        // Who names none is told of by none.
+        let before = house.before().await;
+        assert_eq!(key.get("/api-keys").await.status, 403);
+        assert_eq!(named(&house.events_since(&before).await[0]), None);
+    }
 }
 
 #[tokio::test]

@@ -381,6 +381,53 @@ async fn d12_a_proposal_does_not_tell_whether_anybody_is_there_for_it() {
 }
 
 #[tokio::test]
+async fn s0_26_an_active_delegation_that_lets_nobody_act_says_by_which_side() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let house = House::on(engine).await;
+        let operator = Api::operator(&house).await;
+        let key = Api::key(&house, "org-a", BOTH).await;
+        let id = house.text("SELECT id FROM delegations").await.unwrap();
+        let barred = async |api: &Api| {
+            let read = api.get(&format!("/delegations/{id}")).await.json();
+            let listed = api.get("/delegations?organization_id=org-a").await.json()["items"][0].clone();
+            assert_eq!((&read, &read["status"]), (&listed, &json!("active")));
+            read["barred_by"].clone()
+        };
+        assert_eq!((barred(&key).await, acts(&house, "org-b").await.is_ok()), (json!([]), true));
+        let accepts_none =
+            r#"UPDATE organizations SET policy = '{"delegations":"none"}' WHERE slug = 'org-b'"#;
+        for (change, back) in [
+            ("functional_roles = '[]'", "functional_roles = NULL"),
+            ("deactivated_at = 1", "deactivated_at = NULL"),
+        ] {
+            let set = async |what: &str, slug: &str| {
+                let sql = format!("UPDATE organizations SET {what} WHERE slug = '{slug}'");
+                assert_eq!(house.execute(&sql).await, 1);
+            };
+            set(change, "org-b").await;
+            // Why it is, in the other organization, is not for her.
+            assert_eq!((barred(&key).await, barred(&operator).await), (json!(["target"]), json!(["target"])));
+            assert!(acts(&house, "org-b").await.is_err(), "{change}");
+            set(change, "org-a").await;
+            assert_eq!(barred(&operator).await, json!(["home", "target"]));
+            set(back, "org-b").await;
+            assert_eq!(barred(&operator).await, json!(["home"]));
+            set(back, "org-a").await;
+            assert_eq!((barred(&key).await, acts(&house, "org-b").await.is_ok()), (json!([]), true));
+        }
+        assert_eq!(house.execute(accepts_none).await, 1);
+        assert_eq!((barred(&key).await, acts(&house, "org-b").await.is_ok()), (json!(["target"]), false));
+        // Before both have agreed, it is the same whoever is there, and whether they could.
+        house.execute("UPDATE organizations SET functional_roles = '[]' WHERE slug = 'org-c'").await;
+        let ann = Api::person(&house, "ann@a.test", "org-a").await;
+        for name in ["org-c", "nowhere"] {
+            let made = ann.post("/delegations", json!({"target": name, "roles": ["member"]})).await;
+            assert_eq!((made.status.as_u16(), &made.json()["barred_by"]), (201, &json!([])), "{}", made.body);
+        }
+    }
+}
+
+#[tokio::test]
 async fn of_many_who_propose_at_once_one_does() {
     for engine in [Engine::Sqlite, Engine::Postgres] {
         let house = House::on(engine).await;

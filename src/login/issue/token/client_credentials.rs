@@ -15,17 +15,18 @@ use crate::login::Stop;
 use crate::login::issue::claims;
 use crate::login::issue::mint::{self, MachineMinted, MachineRequest};
 use crate::login::refusal::Refusal;
-use crate::model::application::Application;
+use crate::model::application::{Application, OrganizationUsage};
 use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::model::login::OrganizationAsked;
 use crate::model::machine_grant::MachineGrant;
+use crate::model::project::Organizations;
 use crate::protocol::oauth::confirmation::Confirmation;
 use crate::protocol::oauth::error::OAuthError;
 use crate::protocol::oauth::organization::NamedOrganization;
 use crate::protocol::oauth::token::{ClientCredentialsRequest, TokenAnswer};
 use crate::protocol::oauth::{resource, scope};
 use crate::store::durable::engine::{Lock, StoreError, Tx};
-use crate::store::durable::{machine_grants, organizations};
+use crate::store::durable::{applications, machine_grants, organizations};
 use crate::web::visitor::Visitor;
 
 pub async fn issue(
@@ -59,6 +60,9 @@ async fn issued(
         now: broker.now(),
         tag: visitor.request,
         organization: organization(&application, &request, &scopes)?,
+        needs_one: scopes.iter().any(|one| one == scope::ORGANIZATION),
+        uses_none: application.settings.organization_usage == OrganizationUsage::Deny
+            || visitor.project.settings.organizations == Organizations::Off,
         lifetime: Duration::from_secs(Lifetimes::of(visitor, &application.settings).access_token),
         scopes,
         bound: application.settings.binding(&proved),
@@ -95,7 +99,7 @@ fn scopes(application: &Application, wanted: &[String]) -> Result<Vec<String>, R
 }
 
 /// The organization that the parameter and the scopes agree on. An organization's own application works for that one and for
-/// no other, so that it needs to name none; one of the project's own that wants one says which.
+/// no other, so that it needs to name none. None: it is for [`Asking::unnamed`] to say.
 fn organization(
     application: &Application,
     request: &ClientCredentialsRequest,
@@ -106,8 +110,8 @@ fn organization(
     match (asked.map_err(Refusal::Protocol)?, own) {
         (OrganizationAsked::Named(named), _) => Ok(Some(named)),
         (OrganizationAsked::Unsaid | OrganizationAsked::One, Some(own)) => Ok(Some(own)),
-        (OrganizationAsked::Unsaid, None) => Ok(None),
-        (OrganizationAsked::One | OrganizationAsked::All, _) => Err(Refusal::NoOrganization),
+        (OrganizationAsked::Unsaid | OrganizationAsked::One, None) => Ok(None),
+        (OrganizationAsked::All, _) => Err(Refusal::NoOrganization),
     }
 }
 
@@ -122,6 +126,10 @@ struct Asking {
     /// For which audiences it is; empty: for all that the application has.
     resources: Vec<String>,
     organization: Option<NamedOrganization>,
+    /// Whether it asks for one without saying which.
+    needs_one: bool,
+    /// Whether it is told of none, whichever it is for.
+    uses_none: bool,
     bound: Confirmation,
 }
 
@@ -157,7 +165,7 @@ impl Asking {
 
     /// What is named in two ways is compared by who may work for one of the two, as it is for people.
     async fn minted(&self, tx: &mut Tx<'_>) -> Result<Result<MachineMinted, Refusal>, StoreError> {
-        let Some(named) = &self.organization else { return self.minted_for(tx, None).await };
+        let Some(named) = &self.organization else { return self.unnamed(tx).await };
         let mut refused = Refusal::OrganizationNotAllowed;
         let mut found = Vec::new();
         for text in named.texts() {
@@ -182,6 +190,19 @@ impl Asking {
             }
         }
         Ok(Err(refused))
+    }
+
+    /// For the only one that it is for, or for none where it is for no named ones: as a person with one membership is
+    /// asked nothing. Of several nothing is guessed, whichever of them are active.
+    async fn unnamed(&self, tx: &mut Tx<'_>) -> Result<Result<MachineMinted, Refusal>, StoreError> {
+        let is_for_some = self.application.settings.organizations_limited && !self.uses_none;
+        let found =
+            if is_for_some { applications::listed(tx, self.application.id).await? } else { Vec::new() };
+        match found.as_slice() {
+            [only] => self.minted_for(tx, Some(*only)).await,
+            [] if !self.needs_one => self.minted_for(tx, None).await,
+            _ => Ok(Err(Refusal::NoOrganization)),
+        }
     }
 
     async fn minted_for(

@@ -3,7 +3,8 @@
 //! nobody can use one without proving who they are and what key they hold, it stays good.
 //!
 //! With `organization=` the person switches: they get a family of its own for that organization, and keep the one that
-//! they had. Neither way gives more than the family was granted, but for what the person is in the other organization.
+//! they had, whose token is not used up by it; with `replace=true` it is, and the family ends. Neither way gives more
+//! than the family was granted, but for what the person is in the other organization.
 
 mod theft;
 
@@ -137,7 +138,7 @@ impl Refreshing {
             return Ok(Err(self.stolen(tx, &found.grant, Theft::ByAnother).await?));
         }
         if found.grant.revoked_at.is_some() {
-            return Ok(Err(self.unrecorded(invalid_grant("the refresh token was revoked"))));
+            return self.of_ended(tx, found).await;
         }
         if self.now >= found.refresh.expires_at || self.now >= found.grant.expires_at {
             return Ok(Err(self.unrecorded(unknown())));
@@ -267,6 +268,59 @@ impl Refreshing {
         }
     }
 
+    /// Of a family that has ended. One that was replaced just now may be asked for what is in its place, for the answer
+    /// may have got lost; a token that was used longer ago is in two hands, whatever has become of its own family.
+    async fn of_ended(&self, tx: &mut Tx<'_>, found: Found) -> Result<Refreshed, Fault> {
+        let since = self.now.minus(self.grace);
+        let (presented, newest) = (self.presented.generation, found.refresh.generation);
+        let is_used = presented < newest;
+        if is_used && (presented + 1 < newest || found.refresh.rotated_at <= since) {
+            return Ok(Err(self.stolen(tx, &found.grant, Theft::Used).await?));
+        }
+        let revoked = || invalid_grant("the refresh token was revoked");
+        let may_ask = self.request.replace && (is_used || !self.application.settings.rotates());
+        let (true, Some(named)) = (may_ask, &self.request.organization) else {
+            return Ok(Err(self.unrecorded(revoked())));
+        };
+        if !found.refresh.bound.is_proved_by(&self.proved) {
+            return Ok(Err(self.stolen(tx, &found.grant, Theft::WithoutKey).await?));
+        }
+        if !self.is_among_few(&found.grant).await? {
+            return Ok(Err(self.unrecorded(Refusal::TooManyRequests)));
+        }
+        let choice = match choice(tx, &self.application, &found.grant, (named, self.now)).await? {
+            Ok(choice) => choice,
+            Err(refusal) => return Ok(Err(self.unrecorded(refusal))),
+        };
+        match grants::just_replaced_by(tx, &found.grant, since).await? {
+            Some(new) if new.organization == Some(choice.organization) => self.switched_again(tx, new).await,
+            _ => Ok(Err(self.unrecorded(revoked()))),
+        }
+    }
+
+    /// The family that was switched to, once more with its first refresh token.
+    async fn switched_again(&self, tx: &mut Tx<'_>, mut grant: Grant) -> Result<Refreshed, Fault> {
+        let (scopes, resources) = match self.narrowed(&grant) {
+            Ok(narrowed) => narrowed,
+            Err(refusal) => return Ok(Err(self.unrecorded(refusal))),
+        };
+        let Some(refresh) = grant.refresh.take() else { return Ok(Err(self.unrecorded(unknown()))) };
+        let family = Family::open(&self.keyring, grant.id, &refresh.secret)?;
+        let request = mint::Request { scopes, ..self.minting(&grant) };
+        let minted = match mint::run(tx, &request).await? {
+            Ok(minted) => minted,
+            Err(refusal) => {
+                return Ok(Err(Denied::UnrecordedOf(self.application.id, grant.context(), refusal)));
+            }
+        };
+        if minted.scopes.is_empty() {
+            return Ok(Err(self.unrecorded(nothing_left())));
+        }
+        self.record(tx, "token.refreshed", &grant, &minted, |event| event.with("again", true)).await?;
+        let granted = Granted::of(tx, grant, minted, &self.proved, self.now).await?;
+        Ok(Ok(granted.for_audiences(resources).with_refresh_token(Some(family.token(refresh.generation)))))
+    }
+
     /// A family of its own for another organization, on the same sign-in and no longer than this one.
     async fn switched(
         &self,
@@ -305,6 +359,7 @@ impl Refreshing {
                 login: old.request.login.clone(),
                 on_device: old.request.on_device,
                 place: old.request.place.clone(),
+                replaces: self.request.replace.then_some(old.id),
                 ..GrantRequest::default()
             },
             code_expires_at: self.now,
@@ -319,7 +374,11 @@ impl Refreshing {
         };
         grants::insert(tx, &grant, None, self.now).await?;
         if self.request.replace {
-            grants::revoke(tx, old.id, self.now).await?;
+            let used = self.presented.generation;
+            let next = if self.application.settings.rotates() { used + 1 } else { used };
+            if !grants::replace(tx, old.id, (used, next), self.now).await? {
+                return Err(StoreError::Conflict.into());
+            }
             names::family_ended("replaced");
         }
         let (from, replaced) = (old.id.to_string(), self.request.replace);

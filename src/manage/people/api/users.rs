@@ -50,6 +50,10 @@ impl Operation for Search {
     type Body = NoBody;
     type Answer = FoundUsers;
 
+    fn organization<'a>(query: &'a SearchQuery, _: &'a NoBody) -> Option<&'a str> {
+        query.organization_id.as_deref()
+    }
+
     async fn run(desk: Desk, query: SearchQuery, _: NoBody) -> Result<Answer<FoundUsers>, Refused> {
         refuse_short(&query.search)?;
         let (organization, members_only) = reach(&desk, query.organization_id.as_deref()).await?;

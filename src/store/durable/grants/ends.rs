@@ -12,6 +12,19 @@ pub async fn revoke(tx: &mut Tx<'_>, id: GrantId, now: Moment) -> Result<(), Sto
     Ok(())
 }
 
+/// Ends a family in whose place another one was given, if it lives and this is where it stands: its refresh token is used
+/// up, if `next` is another one.
+pub async fn replace(
+    tx: &mut Tx<'_>,
+    id: GrantId,
+    (generation, next): (i64, i64),
+    now: Moment,
+) -> Result<bool, StoreError> {
+    let sql = "UPDATE grants SET revoked_at = $4, refresh_generation = $3, refresh_rotated_at = $4
+               WHERE id = $1 AND refresh_generation = $2 AND revoked_at IS NULL";
+    Ok(tx.execute(sql, params![id, generation, next, now]).await? == 1)
+}
+
 /// Revokes a family. False: it was revoked before.
 pub async fn revoke_living(tx: &mut Tx<'_>, id: GrantId, now: Moment) -> Result<bool, StoreError> {
     let sql = "UPDATE grants SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL";
