@@ -3,8 +3,10 @@
 //!
 //! Test modules (`#[cfg(test)]`) may look anywhere. What hides in strings (`#[serde(with = "…")]`) is not seen.
 
+mod plans;
 mod reader;
 mod rows;
+mod statements;
 mod trials;
 
 use std::collections::BTreeSet;

@@ -18,12 +18,12 @@ const PAGE: u32 = 200;
 /// Looks at everything that ends soon.
 pub async fn look(broker: &Broker) -> Result<(), StoreError> {
     let soon = broker.now().plus(SOON);
-    let mut after = String::new();
+    let (mut after, mut id) = (Moment::from_millis(i64::MIN), String::new());
     loop {
-        let some = connections::ending(&mut &broker.db, soon, &after, PAGE).await?;
-        let Some(last) = some.last() else { break };
-        after = last.id.to_string();
-        for connection in &some {
+        let some = connections::ending(&mut &broker.db, soon, (after, &id), PAGE).await?;
+        let Some((at, last)) = some.last() else { break };
+        (after, id) = (*at, last.id.to_string());
+        for (_, connection) in &some {
             let endings = connection.saml().map(|connection| connection.saml.endings());
             tell(broker, connection, endings.unwrap_or_default()).await?;
         }

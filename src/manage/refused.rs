@@ -328,7 +328,7 @@ const TAKEN: [(&str, Code); 16] = [
     ("connections_project_id_slug_key", Code::ConnectionExists),
     ("domains_organization_id_name_key", Code::DomainExists),
     ("domains_project_id_name_key", Code::DomainTaken),
-    ("roles_by_name", Code::RoleExists),
+    ("roles_by_place", Code::RoleExists),
     ("invitations_organization_id_pending_key", Code::InvitationPending),
     ("memberships_organization_id_user_id_key", Code::AlreadyMember),
     ("memberships_exclusive_user_key", Code::MembershipExclusive),

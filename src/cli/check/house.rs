@@ -18,6 +18,9 @@ use crate::store::durable::{
     applications, connections as rows, domains, organizations, projects, signing_keys,
 };
 
+/// Connections of one page.
+const PAGE: u32 = 200;
+
 pub async fn check(broker: &Broker, findings: &mut Findings) -> Result<(), StoreError> {
     for project in projects::all(&mut &broker.db).await? {
         findings
@@ -27,8 +30,14 @@ pub async fn check(broker: &Broker, findings: &mut Findings) -> Result<(), Store
         for domain in domains::of_project(&mut &broker.db, project.id).await? {
             proof(broker, &domain, findings).await?;
         }
-        for connection in rows::of_project(&mut &broker.db, project.id).await? {
-            connections::check(broker, &project, &connection, findings).await?;
+        let mut after = String::new();
+        loop {
+            let some = rows::page_of_all(&mut &broker.db, project.id, &after, PAGE).await?;
+            let Some((last, _)) = some.last() else { break };
+            after = last.id.to_string();
+            for (connection, _) in &some {
+                connections::check(broker, &project, connection, findings).await?;
+            }
         }
         for application in applications::of_project(&mut &broker.db, project.id).await? {
             downstream(broker, &application, findings).await?;

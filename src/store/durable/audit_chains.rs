@@ -238,7 +238,8 @@ pub async fn unsigned(
     most: i64,
 ) -> Result<Vec<(Chain, Head)>, StoreError> {
     let sql = "SELECT chain, place, hash FROM audit_chains
-               WHERE project_id = $1 AND place > checkpoint_place AND checkpoint_at <= $2 ORDER BY chain LIMIT $3";
+               WHERE project_id = $1 AND place > checkpoint_place AND checkpoint_at <= $2
+               ORDER BY checkpoint_at, chain LIMIT $3";
     let rows = db.all(sql, params![project, before, most]).await?;
     let read = |row: &Row| Ok((named(project, row, 0)?, Head { place: row.get(1)?, hash: row.get(2)? }));
     rows.iter().map(read).collect()

@@ -1,5 +1,7 @@
 //! Connections in the durable store.
 
+use std::collections::BTreeMap;
+
 use super::engine::{Lock, Read, Row, StoreError, Tx, params};
 use super::known::Known;
 use super::{connection_versions, parsed, to_json};
@@ -84,46 +86,45 @@ pub async fn that_join(
     organization: OrganizationId,
     (after, most): (&str, u32),
 ) -> Result<Vec<Connection>, StoreError> {
-    let sql = select!(
-        "WHERE project_id = $1 AND state = 'active' AND id > $4 AND (organization_id = $2 OR settings LIKE $3)
-         ORDER BY id"
+    let own = select!(
+        "WHERE project_id = $1 AND COALESCE(organization_id, '') = $2 AND state = 'active' AND id > $3"
     );
-    let named = format!("%{organization}%");
+    let others = select!("WHERE project_id = $1 AND joins_others = 1 AND state = 'active' AND id > $2");
+    let mut rows = db.all(own, params![project, organization, after]).await?;
+    rows.extend(db.all(others, params![project, after]).await?);
     let joins = |one: &Connection| {
         let settings = &one.settings;
         settings.jit == Jit::CreateAndJoin
             && (one.organization_id == Some(organization)
                 || settings.assign_organizations.contains(&organization))
     };
-    let mut found = Vec::new();
-    for row in db.all(sql, params![project, organization, named, after]).await? {
-        let one = connection(&row, 0)?;
-        if joins(&one) && found.len() < most as usize {
-            found.push(one);
+    let mut found = BTreeMap::new();
+    for row in &rows {
+        let one = connection(row, 0)?;
+        if joins(&one) {
+            found.insert(one.id, one);
         }
     }
-    Ok(found)
+    Ok(found.into_values().take(most as usize).collect())
 }
 
-pub async fn of_project(db: &mut impl Read, project: ProjectId) -> Result<Vec<Connection>, StoreError> {
-    db.all(select!("WHERE project_id = $1 ORDER BY id"), params![project])
-        .await?
-        .iter()
-        .map(|row| connection(row, 0))
-        .collect()
+/// Whether a project has any.
+pub async fn any_of(db: &mut impl Read, project: ProjectId) -> Result<bool, StoreError> {
+    let sql = "SELECT id FROM connections WHERE project_id = $1 LIMIT 1";
+    Ok(db.one(sql, params![project]).await?.is_some())
 }
 
 /// Those that no organization has.
 pub async fn of_nobody(db: &mut impl Read, project: ProjectId) -> Result<Vec<Connection>, StoreError> {
-    let sql = select!("WHERE project_id = $1 AND organization_id IS NULL ORDER BY id");
+    let sql = select!("WHERE project_id = $1 AND COALESCE(organization_id, '') = '' ORDER BY id");
     db.all(sql, params![project]).await?.iter().map(|row| connection(row, 0)).collect()
 }
 
 pub async fn insert(tx: &mut Tx<'_>, connection: &Connection) -> Result<(), StoreError> {
     tx.execute(
         "INSERT INTO connections (id, project_id, organization_id, slug, display_name, state, version, settings,
-                                  secret, created_at, updated_at, certificates_end_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+                                  secret, created_at, updated_at, certificates_end_at, joins_others)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
         params![
             connection.id,
             connection.project_id,
@@ -136,7 +137,8 @@ pub async fn insert(tx: &mut Tx<'_>, connection: &Connection) -> Result<(), Stor
             connection.secret.as_deref(),
             connection.created_at,
             connection.updated_at,
-            certificates_end_at(connection)
+            certificates_end_at(connection),
+            joins_others(connection)
         ],
     )
     .await?;
@@ -147,7 +149,7 @@ pub async fn update(tx: &mut Tx<'_>, connection: &Connection) -> Result<(), Stor
     tx.execute(
         "UPDATE connections
          SET display_name = $2, state = $3, version = $4, settings = $5, secret = $6, updated_at = $7,
-             certificates_end_at = $8
+             certificates_end_at = $8, joins_others = $9
          WHERE id = $1",
         params![
             connection.id,
@@ -157,27 +159,36 @@ pub async fn update(tx: &mut Tx<'_>, connection: &Connection) -> Result<(), Stor
             to_json(&connection.settings),
             connection.secret.as_deref(),
             connection.updated_at,
-            certificates_end_at(connection)
+            certificates_end_at(connection),
+            joins_others(connection)
         ],
     )
     .await?;
     Ok(())
 }
 
+fn joins_others(connection: &Connection) -> Option<i64> {
+    (!connection.settings.assign_organizations.is_empty()).then_some(1)
+}
+
 fn certificates_end_at(connection: &Connection) -> Option<Moment> {
     connection.saml()?.saml.endings().iter().map(|ending| ending.at).min()
 }
 
-/// Live ones of which a certificate ends by then, some of them, in the order of their ids after `after`.
+/// Live ones of which a certificate ends by then, some of them: those after one, with when it does, in this order.
 pub async fn ending(
     db: &mut impl Read,
     by: Moment,
-    after: &str,
+    (after, id): (Moment, &str),
     limit: u32,
-) -> Result<Vec<Connection>, StoreError> {
-    let sql =
-        select!("WHERE certificates_end_at <= $1 AND state = 'active' AND id > $2 ORDER BY id LIMIT $3");
-    db.all(sql, params![by, after, limit]).await?.iter().map(|row| connection(row, 0)).collect()
+) -> Result<Vec<(Moment, Connection)>, StoreError> {
+    let sql = "SELECT id, project_id, organization_id, slug, display_name, state, version, settings, secret, created_at,
+                      updated_at, certificates_end_at
+               FROM connections
+               WHERE certificates_end_at <= $1 AND (certificates_end_at, id) > ($2, $3) AND state = 'active'
+               ORDER BY certificates_end_at, id LIMIT $4";
+    let rows = db.all(sql, params![by, after, id, limit]).await?;
+    rows.iter().map(|row| Ok((row.get(11)?, connection(row, 0)?))).collect()
 }
 
 /// Switches every connection of an organization off; a login that is under way by one of them does not complete.
@@ -235,9 +246,11 @@ pub async fn failing(
     failures: i64,
     since: Moment,
 ) -> Result<Vec<(ProjectId, Option<OrganizationId>, ConnectionId)>, StoreError> {
+    // What fails is little, and looked for in this order.
     let sql = "SELECT c.project_id, c.organization_id, c.id FROM connection_runs r
-               JOIN connections c ON c.id = r.connection_id AND c.version = r.version
-               WHERE r.failures >= $1 AND r.worked_at IS NULL AND c.state = 'active' AND c.activated_at >= $2
+               CROSS JOIN connections c
+               WHERE c.id = r.connection_id AND c.version = r.version
+                 AND r.failures >= $1 AND r.failures > 0 AND r.worked_at IS NULL AND c.state = 'active' AND c.activated_at >= $2
                  AND c.previous_version IS NOT NULL
                ORDER BY CASE WHEN r.told_at IS NULL THEN 0 ELSE 1 END, c.id LIMIT 100";
     let rows = db.all(sql, params![failures, since]).await?;
@@ -300,8 +313,9 @@ pub async fn page(
             db.all(sql, params![organization, after, limit]).await?
         }
         None => {
-            let sql =
-                whole!("WHERE project_id = $1 AND organization_id IS NULL AND id > $2 ORDER BY id LIMIT $3");
+            let sql = whole!(
+                "WHERE project_id = $1 AND COALESCE(organization_id, '') = '' AND id > $2 ORDER BY id LIMIT $3"
+            );
             db.all(sql, params![project, after, limit]).await?
         }
     };

@@ -110,7 +110,7 @@ pub async fn left(
                JOIN identities i ON i.connection_id = c.id AND i.issuer = $4
                LEFT JOIN identities n ON n.connection_id = $3 AND n.issuer = i.issuer AND n.subject = i.subject
                WHERE c.project_id = $1 AND COALESCE(c.organization_id, '') = $2 AND c.id <> $3 AND c.state = 'disabled'
-               GROUP BY c.id, c.slug, c.display_name ORDER BY c.id LIMIT 100";
+               GROUP BY c.id ORDER BY c.id LIMIT 100";
     let place = organization.map_or_else(String::new, |id| id.to_string());
     let left = |row: &Row| {
         Ok(Left {

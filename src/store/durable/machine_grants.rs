@@ -48,7 +48,7 @@ pub async fn revoke_living(tx: &mut Tx<'_>, id: GrantId, now: Moment) -> Result<
     Ok(tx.execute(sql, params![id, now]).await? == 1)
 }
 
-/// All that an application was given for itself. Seldom enough to look at them all.
+/// All that an application was given for itself.
 pub async fn revoke_of_application(
     tx: &mut Tx<'_>,
     application: ApplicationId,

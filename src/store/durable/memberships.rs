@@ -311,8 +311,8 @@ pub async fn expect(
     now: Moment,
 ) -> Result<(), StoreError> {
     tx.execute(
-        "INSERT INTO expected_members (organization_id, project_id, email, kind, roles, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6)
+        "INSERT INTO expected_members (organization_id, project_id, email, domain, kind, roles, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)
          ON CONFLICT (organization_id, email)
          DO UPDATE SET kind = excluded.kind, roles = excluded.roles, created_at = excluded.created_at
          WHERE expected_members.used_at IS NULL",
@@ -320,6 +320,7 @@ pub async fn expect(
             expected.organization_id,
             project,
             expected.email.as_str(),
+            expected.email.domain().as_str(),
             expected.kind.word(),
             to_json(&expected.roles),
             now

@@ -93,12 +93,10 @@ pub async fn named(
     }
 }
 
-pub async fn of_project(db: &mut impl Read, project: ProjectId) -> Result<Vec<Organization>, StoreError> {
-    db.all(select!("WHERE project_id = $1 ORDER BY slug"), params![project])
-        .await?
-        .iter()
-        .map(|row| organization(row, 0))
-        .collect()
+/// Whether a project has any, deleted or not.
+pub async fn any_of(db: &mut impl Read, project: ProjectId) -> Result<bool, StoreError> {
+    let sql = "SELECT id FROM organizations WHERE project_id = $1 LIMIT 1";
+    Ok(db.one(sql, params![project]).await?.is_some())
 }
 
 /// Whose slug this is or has been.

@@ -162,11 +162,11 @@ pub async fn page(db: &mut impl Read, listing: &Listing) -> Result<Vec<Member>, 
         // The limit tells PostgreSQL that these are few, and the value how to get from each to the membership.
         searched_members!(
             concat!(
-                "(SELECT DISTINCT t.user_id FROM
+                "(SELECT DISTINCT first.user_id FROM
                     (SELECT user_id FROM user_terms WHERE project_id = $17 AND term >= $9 AND term < $10
                      ORDER BY term, user_id LIMIT ",
                 few!(),
-                ") t) f CROSS JOIN memberships m"
+                ") first) f CROSS JOIN memberships m"
             ),
             "AND m.id = (SELECT b.id FROM memberships b WHERE b.organization_id = $1 AND b.user_id = f.user_id)"
         )

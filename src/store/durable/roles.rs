@@ -20,7 +20,7 @@ pub async fn permissions(
     organization: OrganizationId,
 ) -> Result<BTreeMap<String, Vec<String>>, StoreError> {
     let sql = "SELECT name, permissions FROM roles
-               WHERE project_id = $1 AND scope = 'organization' AND (organization_id IS NULL OR organization_id = $2)";
+               WHERE project_id = $1 AND COALESCE(organization_id, '') IN ('', $2) AND scope = 'organization'";
     let mut roles = BTreeMap::new();
     for row in db.all(sql, params![project, organization]).await? {
         roles.insert(row.get(0)?, json(&row, 1)?);
@@ -94,7 +94,7 @@ pub async fn called(
         return Ok(names.to_vec());
     }
     let sql = "SELECT name, display_name FROM roles
-               WHERE project_id = $1 AND scope = 'organization' AND (organization_id IS NULL OR organization_id = $2)";
+               WHERE project_id = $1 AND COALESCE(organization_id, '') IN ('', $2) AND scope = 'organization'";
     let mut known = BTreeMap::<String, String>::new();
     for row in db.all(sql, params![project, organization]).await? {
         known.insert(row.get(0)?, row.get(1)?);
@@ -112,10 +112,11 @@ pub async fn page(
     most: u32,
 ) -> Result<Vec<Role>, StoreError> {
     let sql = select!(
-        "WHERE project_id = $1 AND (organization_id IS NULL OR organization_id = $2) AND scope = $3 AND id > $4
+        "WHERE project_id = $1 AND COALESCE(organization_id, '') IN ('', $2) AND scope = $3 AND id > $4
          ORDER BY id LIMIT $5"
     );
-    db.all(sql, params![project, organization, scope.word(), after, most]).await?.iter().map(one).collect()
+    let place = organization.map_or_else(String::new, |id| id.to_string());
+    db.all(sql, params![project, place, scope.word(), after, most]).await?.iter().map(one).collect()
 }
 
 /// Whether a role of this name would stand where another one is meant: of an organization, where every one has it; of every
@@ -213,6 +214,47 @@ async fn given_as(
     db.one(sql, params![organization, name]).await?.map(|row| row.get(0)).transpose()
 }
 
+/// A statement on what is in one place: in an organization, whose id the column is, or anywhere in a project. Two statements,
+/// so that by each an index leads to what it is about.
+macro_rules! placed {
+    ($head:literal, $organization:literal, $rest:literal) => {
+        Placed {
+            organization: concat!($head, " WHERE ", $organization, " = $1 ", $rest),
+            project: concat!($head, " WHERE project_id = $1 ", $rest),
+        }
+    };
+}
+
+struct Placed {
+    organization: &'static str,
+    project: &'static str,
+}
+
+/// Where a role is one: its first parameter, and which of two statements is meant.
+struct Where {
+    id: String,
+    is_project: bool,
+}
+
+impl Where {
+    fn of(project: ProjectId, organization: Option<OrganizationId>) -> Self {
+        let id = organization.map_or_else(|| project.to_string(), |id| id.to_string());
+        Self { id, is_project: organization.is_none() }
+    }
+
+    const fn sql(&self, placed: &Placed) -> &'static str {
+        if self.is_project { placed.project } else { placed.organization }
+    }
+}
+
+/// Memberships that hold a role.
+const HELD: Placed = Placed {
+    organization: "SELECT membership_id FROM membership_roles WHERE organization_id = $1 AND role = $2 LIMIT 1",
+    project: "SELECT r.membership_id FROM membership_roles r
+              CROSS JOIN organizations o
+              WHERE o.id = r.organization_id AND o.project_id = $1 AND r.role = $2 LIMIT 1",
+};
+
 /// Whether somebody holds it, of whatever status, is expected to, is invited to, or has it by a rule: in the organization,
 /// or in any of the project where it is the project's.
 pub async fn in_use(
@@ -221,30 +263,30 @@ pub async fn in_use(
     organization: Option<OrganizationId>,
     name: &str,
 ) -> Result<bool, StoreError> {
-    let held = "SELECT 1 FROM membership_roles r JOIN organizations o ON o.id = r.organization_id
-                WHERE o.project_id = $1 AND r.role = $2 AND (CAST($3 AS TEXT) IS NULL OR r.organization_id = $3)
-                LIMIT 1";
-    if db.one(held, params![project, name, organization]).await?.is_some() {
-        return Ok(true);
-    }
-    let ruled = "SELECT 1 FROM role_rules
-                 WHERE project_id = $1 AND role = $2 AND (CAST($3 AS TEXT) IS NULL OR organization_id = $3) LIMIT 1";
-    if db.one(ruled, params![project, name, organization]).await?.is_some() {
-        return Ok(true);
+    let place = Where::of(project, organization);
+    let ruled = placed!("SELECT id FROM role_rules", "organization_id", "AND role = $2 LIMIT 1");
+    for sql in [&HELD, &ruled] {
+        if db.one(place.sql(sql), params![&place.id, name]).await?.is_some() {
+            return Ok(true);
+        }
     }
     // Only what holds the name at all is read.
     let quoted = to_json(&name);
-    let waiting = "SELECT roles FROM expected_members
-                   WHERE project_id = $1 AND used_at IS NULL AND REPLACE(roles, $3, '') <> roles
-                     AND (CAST($2 AS TEXT) IS NULL OR organization_id = $2)
-                   UNION ALL
-                   SELECT roles FROM invitations
-                   WHERE project_id = $1 AND accepted_at IS NULL AND revoked_at IS NULL
-                     AND REPLACE(roles, $3, '') <> roles
-                     AND (CAST($2 AS TEXT) IS NULL OR organization_id = $2)";
-    for row in db.all(waiting, params![project, organization, quoted.as_str()]).await? {
-        if json::<Vec<String>>(&row, 0)?.iter().any(|role| role == name) {
-            return Ok(true);
+    let expected = placed!(
+        "SELECT roles FROM expected_members",
+        "organization_id",
+        "AND used_at IS NULL AND REPLACE(roles, $2, '') <> roles"
+    );
+    let invited = placed!(
+        "SELECT roles FROM invitations",
+        "organization_id",
+        "AND accepted_at IS NULL AND revoked_at IS NULL AND REPLACE(roles, $2, '') <> roles"
+    );
+    for sql in [&expected, &invited] {
+        for row in db.all(place.sql(sql), params![&place.id, quoted.as_str()]).await? {
+            if json::<Vec<String>>(&row, 0)?.iter().any(|role| role == name) {
+                return Ok(true);
+            }
         }
     }
     Ok(false)
@@ -266,21 +308,31 @@ pub async fn given_by(
     organization: Option<OrganizationId>,
     name: &str,
 ) -> Result<Option<GivenBy>, StoreError> {
+    let place = Where::of(project, organization);
     // Only what holds the name at all is read.
     let quoted = to_json(&name);
     let quoted = quoted.as_str();
-    let delegations = "SELECT settings FROM delegations
-                       WHERE project_id = $1 AND revoked_at IS NULL AND REPLACE(settings, $3, '') <> settings
-                         AND (CAST($2 AS TEXT) IS NULL OR target_organization_id = $2)";
-    for row in db.all(delegations, params![project, organization, quoted]).await? {
+    let delegations = placed!(
+        "SELECT settings FROM delegations",
+        "target_organization_id",
+        "AND revoked_at IS NULL AND REPLACE(settings, $2, '') <> settings"
+    );
+    for row in db.all(place.sql(&delegations), params![&place.id, quoted]).await? {
         if json::<DelegationSettings>(&row, 0)?.roles.iter().any(|role| role == name) {
             return Ok(Some(GivenBy::Delegation));
         }
     }
+    let connections = placed!(
+        "SELECT settings, organization_id FROM connections",
+        "organization_id",
+        "AND REPLACE(settings, $2, '') <> settings"
+    );
+    let mut rows = db.all(place.sql(&connections), params![&place.id, quoted]).await?;
     // One of another organization may let people join this one, too.
-    let connections = "SELECT settings, organization_id FROM connections
-                       WHERE project_id = $1 AND REPLACE(settings, $2, '') <> settings";
-    for row in db.all(connections, params![project, quoted]).await? {
+    let others = "SELECT settings, organization_id FROM connections
+                  WHERE project_id = $1 AND joins_others = 1 AND REPLACE(settings, $2, '') <> settings";
+    rows.extend(db.all(others, params![project, quoted]).await?);
+    for row in rows {
         let (settings, of): (Settings, Option<OrganizationId>) = (json(&row, 0)?, row.get(1)?);
         let is_joined =
             organization.is_none_or(|id| of == Some(id) || settings.assign_organizations.contains(&id));
@@ -288,18 +340,22 @@ pub async fn given_by(
             return Ok(Some(GivenBy::Connection));
         }
     }
-    let domains = "SELECT auto_join FROM domains
-                   WHERE project_id = $1 AND state <> 'removed' AND REPLACE(auto_join, $3, '') <> auto_join
-                     AND (CAST($2 AS TEXT) IS NULL OR organization_id = $2)";
-    for row in db.all(domains, params![project, organization, quoted]).await? {
+    let domains = placed!(
+        "SELECT auto_join FROM domains",
+        "organization_id",
+        "AND state <> 'removed' AND REPLACE(auto_join, $2, '') <> auto_join"
+    );
+    for row in db.all(place.sql(&domains), params![&place.id, quoted]).await? {
         if json::<AutoJoin>(&row, 0)?.role.as_deref() == Some(name) {
             return Ok(Some(GivenBy::AutoJoin));
         }
     }
-    let policies = "SELECT policy FROM organizations
-                    WHERE project_id = $1 AND deleted_at IS NULL AND REPLACE(policy, $3, '') <> policy
-                      AND (CAST($2 AS TEXT) IS NULL OR id = $2)";
-    for row in db.all(policies, params![project, organization, quoted]).await? {
+    let policies = placed!(
+        "SELECT policy FROM organizations",
+        "id",
+        "AND deleted_at IS NULL AND REPLACE(policy, $2, '') <> policy"
+    );
+    for row in db.all(place.sql(&policies), params![&place.id, quoted]).await? {
         if json::<Policy>(&row, 0)?.mfa_required_for.iter().any(|role| role == name) {
             return Ok(Some(GivenBy::Policy));
         }
@@ -330,48 +386,39 @@ pub async fn take_away(
     name: &str,
     now: Moment,
 ) -> Result<Taken, StoreError> {
+    let place = Where::of(project, organization);
     let (after, before, only) = (format!(",\"{name}\""), format!("\"{name}\","), format!("\"{name}\""));
     let (after, before, only) = (after.as_str(), before.as_str(), only.as_str());
-    let memberships = tx
-        .execute(
-            "UPDATE memberships SET roles = REPLACE(REPLACE(REPLACE(roles, $4, ''), $5, ''), $6, ''), updated_at = $7
-             WHERE id IN (SELECT r.membership_id FROM membership_roles r
-                          JOIN organizations o ON o.id = r.organization_id
-                          WHERE o.project_id = $1 AND r.role = $3
-                            AND (CAST($2 AS TEXT) IS NULL OR r.organization_id = $2))",
-            params![project, organization, name, after, before, only, now],
-        )
-        .await?;
-    tx.execute(
-        "DELETE FROM membership_roles
-         WHERE role = $3 AND organization_id IN
-               (SELECT o.id FROM organizations o
-                WHERE o.project_id = $1 AND (CAST($2 AS TEXT) IS NULL OR o.id = $2))",
-        params![project, organization, name],
-    )
-    .await?;
-    let expected = tx
-        .execute(
-            "UPDATE expected_members SET roles = REPLACE(REPLACE(REPLACE(roles, $3, ''), $4, ''), $5, '')
-             WHERE project_id = $1 AND used_at IS NULL AND REPLACE(roles, $5, '') <> roles
-               AND (CAST($2 AS TEXT) IS NULL OR organization_id = $2)",
-            params![project, organization, after, before, only],
-        )
-        .await?;
-    let invitations = tx
-        .execute(
-            "UPDATE invitations SET roles = REPLACE(REPLACE(REPLACE(roles, $3, ''), $4, ''), $5, '')
-             WHERE project_id = $1 AND accepted_at IS NULL AND revoked_at IS NULL AND REPLACE(roles, $5, '') <> roles
-               AND (CAST($2 AS TEXT) IS NULL OR organization_id = $2)",
-            params![project, organization, after, before, only],
-        )
-        .await?;
-    let rules = tx
-        .execute(
-            "DELETE FROM role_rules
-             WHERE project_id = $1 AND role = $3 AND (CAST($2 AS TEXT) IS NULL OR organization_id = $2)",
-            params![project, organization, name],
-        )
-        .await?;
+    let memberships = Placed {
+        organization: "UPDATE memberships
+                       SET roles = REPLACE(REPLACE(REPLACE(roles, $3, ''), $4, ''), $5, ''), updated_at = $6
+                       WHERE id IN (SELECT membership_id FROM membership_roles WHERE organization_id = $1 AND role = $2)",
+        project: "UPDATE memberships
+                  SET roles = REPLACE(REPLACE(REPLACE(roles, $3, ''), $4, ''), $5, ''), updated_at = $6
+                  WHERE project_id = $1 AND id IN (SELECT membership_id FROM membership_roles WHERE role = $2)",
+    };
+    let memberships =
+        tx.execute(place.sql(&memberships), params![&place.id, name, after, before, only, now]).await?;
+    let held = Placed {
+        organization: "DELETE FROM membership_roles WHERE organization_id = $1 AND role = $2",
+        project: "DELETE FROM membership_roles
+                  WHERE role = $2
+                    AND EXISTS (SELECT 1 FROM organizations o WHERE o.id = organization_id AND o.project_id = $1)",
+    };
+    tx.execute(place.sql(&held), params![&place.id, name]).await?;
+    let expected = placed!(
+        "UPDATE expected_members SET roles = REPLACE(REPLACE(REPLACE(roles, $2, ''), $3, ''), $4, '')",
+        "organization_id",
+        "AND used_at IS NULL AND REPLACE(roles, $4, '') <> roles"
+    );
+    let expected = tx.execute(place.sql(&expected), params![&place.id, after, before, only]).await?;
+    let invitations = placed!(
+        "UPDATE invitations SET roles = REPLACE(REPLACE(REPLACE(roles, $2, ''), $3, ''), $4, '')",
+        "organization_id",
+        "AND accepted_at IS NULL AND revoked_at IS NULL AND REPLACE(roles, $4, '') <> roles"
+    );
+    let invitations = tx.execute(place.sql(&invitations), params![&place.id, after, before, only]).await?;
+    let rules = placed!("DELETE FROM role_rules", "organization_id", "AND role = $2");
+    let rules = tx.execute(place.sql(&rules), params![&place.id, name]).await?;
     Ok(Taken { memberships, expected, invitations, rules })
 }

@@ -142,10 +142,16 @@ pub async fn take(tx: &mut Tx<'_>, ended: Ended, turn: &str) -> Result<Vec<Enter
             tx.all(sql, params![user, turn, organization]).await?
         }
         Ended::Organization(id) => {
-            let own = tx.all(taken!("acts_for = $1"), params![id, turn]).await?;
-            if own.is_empty() { tx.all(taken!("home_id = $1"), params![id, turn]).await? } else { own }
+            let own = tx.all(taken!("acts_for = $1 AND acts_for <> ''"), params![id, turn]).await?;
+            if own.is_empty() {
+                tx.all(taken!("home_id = $1 AND home_id <> ''"), params![id, turn]).await?
+            } else {
+                own
+            }
         }
-        Ended::Delegation(id) => tx.all(taken!("delegation_id = $1"), params![id, turn]).await?,
+        Ended::Delegation(id) => {
+            tx.all(taken!("delegation_id = $1 AND delegation_id <> ''"), params![id, turn]).await?
+        }
     };
     rows.iter().map(entered).collect()
 }

@@ -166,9 +166,8 @@ async fn waiting(
     for domain in all {
         let sql = "SELECT DISTINCT CASE WHEN e.organization_id = $2 THEN 1 ELSE 0 END, e.roles
                    FROM expected_members e
-                   JOIN domains d ON d.id = $3 AND substr(e.email, length(e.email) - length(d.name)) = '@' || d.name
-                   WHERE e.project_id = $1 AND e.used_at IS NULL";
-        for row in db.all(sql, params![place.project, place.organization, domain.id]).await? {
+                   WHERE e.project_id = $1 AND e.domain = $3 AND e.used_at IS NULL";
+        for row in db.all(sql, params![place.project, place.organization, domain.name.as_str()]).await? {
             found.add(row.get::<i64>(0)? == 1, json::<Vec<String>>(&row, 1)?);
         }
         if domain.auto_join_since.is_some() {

@@ -138,8 +138,7 @@ fn shown(project: &Project) -> Value {
 
 /// Whether nobody can be in it yet: people come by connections, and belong to organizations.
 async fn is_empty(tx: &mut Tx<'_>, project: &Project) -> Result<bool, StoreError> {
-    let organizations = organizations::of_project(tx, project.id).await?;
-    Ok(organizations.is_empty() && connections::of_project(tx, project.id).await?.is_empty())
+    Ok(!organizations::any_of(tx, project.id).await? && !connections::any_of(tx, project.id).await?)
 }
 
 fn event(project: &Project, action: &'static str) -> AuditEvent {

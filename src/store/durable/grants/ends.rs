@@ -46,7 +46,7 @@ pub async fn end_of_session(tx: &mut Tx<'_>, session: SessionId, now: Moment) ->
     tx.execute(sql, params![session, now]).await
 }
 
-/// Of an application whose people are known by other names from now on, or which is itself. Seldom enough to look at them all.
+/// Of an application whose people are known by other names from now on, or which is itself.
 pub async fn revoke_of_application(
     tx: &mut Tx<'_>,
     application: ApplicationId,

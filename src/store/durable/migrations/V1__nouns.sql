@@ -73,11 +73,17 @@ CREATE TABLE connections (
     -- Since when it is the one of its organization that is meant where no other is named.
     primary_since   BIGINT,
     -- When the first of the certificates of its settings ends whose end is told.
-    certificates_end_at BIGINT
+    certificates_end_at BIGINT,
+    -- 1: its newcomers also join organizations whose connection it is not.
+    joins_others    BIGINT
 );
-CREATE INDEX connections_ending ON connections (certificates_end_at) WHERE certificates_end_at IS NOT NULL;
+CREATE INDEX connections_ending ON connections (certificates_end_at, id) WHERE certificates_end_at IS NOT NULL;
+CREATE INDEX connections_that_join ON connections (project_id, joins_others, id) WHERE joins_others IS NOT NULL;
 CREATE UNIQUE INDEX connections_project_id_slug_key ON connections (project_id, slug);
 CREATE INDEX connections_by_organization ON connections (organization_id);
+CREATE INDEX connections_by_page ON connections (project_id, id);
+-- With an empty text: the project's own.
+CREATE INDEX connections_by_place ON connections (project_id, COALESCE(organization_id, ''), id);
 CREATE UNIQUE INDEX connections_primary_key ON connections (organization_id) WHERE primary_since IS NOT NULL;
 
 -- What was made of a connection: the draft, what is live (as it was when it went live; the row above is what counts), and
@@ -282,6 +288,7 @@ CREATE TABLE application_organizations (
     organization_id TEXT NOT NULL REFERENCES organizations (id),
     PRIMARY KEY (application_id, organization_id)
 );
+CREATE INDEX application_organizations_by_organization ON application_organizations (organization_id);
 
 CREATE TABLE users (
     id          TEXT PRIMARY KEY,
@@ -379,6 +386,7 @@ CREATE TABLE connection_tests (
     facts           TEXT NOT NULL
 );
 CREATE UNIQUE INDEX connection_tests_digest_key ON connection_tests (digest);
+CREATE INDEX connection_tests_by_expiry ON connection_tests (expires_at);
 CREATE INDEX connection_tests_by_connection ON connection_tests (connection_id, id);
 CREATE INDEX connection_tests_by_organization ON connection_tests (organization_id, outcome, ended_at);
 
@@ -426,6 +434,7 @@ CREATE TABLE consents (
     updated_at     BIGINT NOT NULL,
     PRIMARY KEY (user_id, application_id)
 );
+CREATE INDEX consents_by_application ON consents (application_id);
 
 -- Pending requests to join. The token is known by its digest alone.
 CREATE TABLE invitations (
@@ -475,6 +484,8 @@ CREATE TABLE ownership_transfers (
     pending         TEXT
 );
 CREATE UNIQUE INDEX ownership_transfers_pending_key ON ownership_transfers (pending);
+CREATE INDEX ownership_transfers_by_organization ON ownership_transfers (organization_id);
+CREATE INDEX ownership_transfers_by_successor ON ownership_transfers (to_user) WHERE pending IS NOT NULL;
 
 -- Mails that wait to be sent, and what became of them. What is in one is forgotten when it is sent or given up.
 CREATE TABLE mails (
@@ -501,6 +512,7 @@ CREATE TABLE mails (
 );
 CREATE INDEX mails_due ON mails (next_try_at) WHERE next_try_at IS NOT NULL;
 CREATE INDEX mails_by_age ON mails (created_at);
+CREATE INDEX mails_by_organization ON mails (organization_id) WHERE organization_id IS NOT NULL;
 
 -- Who is expected: memberships given to an address before its owner has signed in through the connection of
 -- that address's verified domain. Used once.
@@ -508,6 +520,8 @@ CREATE TABLE expected_members (
     organization_id TEXT NOT NULL REFERENCES organizations (id),
     project_id      TEXT NOT NULL REFERENCES projects (id),
     email           TEXT NOT NULL,
+    -- Of the address.
+    domain          TEXT NOT NULL,
     kind            TEXT NOT NULL,
     roles           TEXT NOT NULL,
     created_at      BIGINT NOT NULL,
@@ -516,6 +530,7 @@ CREATE TABLE expected_members (
     PRIMARY KEY (organization_id, email)
 );
 CREATE INDEX expected_members_by_email ON expected_members (project_id, email);
+CREATE INDEX expected_members_by_domain ON expected_members (project_id, domain) WHERE used_at IS NULL;
 
 CREATE TABLE roles (
     id              TEXT PRIMARY KEY,
@@ -531,7 +546,9 @@ CREATE TABLE roles (
     updated_at      BIGINT NOT NULL
 );
 CREATE INDEX roles_by_organization ON roles (organization_id);
-CREATE UNIQUE INDEX roles_by_name ON roles (project_id, name, COALESCE(organization_id, ''));
+-- With an empty text: those of the project itself, and those that every organization has.
+CREATE UNIQUE INDEX roles_by_place ON roles (project_id, COALESCE(organization_id, ''), name);
+CREATE INDEX roles_by_name ON roles (project_id, name);
 
 -- Roles of the project itself, which people have where they act for no organization.
 CREATE TABLE user_roles (
@@ -557,6 +574,7 @@ CREATE TABLE role_rules (
     updated_at      BIGINT NOT NULL
 );
 CREATE INDEX role_rules_by_page ON role_rules (organization_id, id);
+CREATE INDEX role_rules_by_role ON role_rules (role, organization_id);
 CREATE INDEX role_rules_by_connection ON role_rules (connection_id, organization_id, id);
 
 CREATE TABLE delegations (
@@ -673,6 +691,7 @@ CREATE TABLE grants (
 CREATE INDEX grants_by_origin ON grants (origin_id) WHERE origin_id IS NOT NULL;
 CREATE INDEX grants_by_session ON grants (session_id);
 CREATE INDEX grants_by_expiry ON grants (expires_at);
+CREATE INDEX grants_by_application ON grants (application_id) WHERE revoked_at IS NULL;
 CREATE INDEX grants_by_delegation ON grants (delegation_id) WHERE delegation_id IS NOT NULL;
 
 -- What an application was given for itself, without anybody: one access token.
@@ -689,6 +708,7 @@ CREATE TABLE machine_grants (
     revoked_at      BIGINT
 );
 CREATE INDEX machine_grants_by_expiry ON machine_grants (expires_at);
+CREATE INDEX machine_grants_by_application ON machine_grants (application_id) WHERE revoked_at IS NULL;
 
 -- Devices that wait for somebody to let them in (RFC 8628), by the family that comes of it.
 CREATE TABLE device_codes (
@@ -787,6 +807,7 @@ CREATE TABLE logout_notices (
 );
 CREATE INDEX logout_notices_due ON logout_notices (application_id, next_try_at);
 CREATE INDEX logout_notices_by_session ON logout_notices (session_id);
+CREATE INDEX logout_notices_by_organization ON logout_notices (organization_id) WHERE organization_id IS NOT NULL;
 
 CREATE TABLE signing_keys (
     id          TEXT PRIMARY KEY,
@@ -875,7 +896,8 @@ CREATE TABLE api_keys (
     revoked_at      BIGINT,
     last_used_at    BIGINT
 );
-CREATE INDEX api_keys_by_organization ON api_keys (project_id, organization_id, id);
+CREATE INDEX api_keys_by_page ON api_keys (project_id, organization_id, id);
+CREATE INDEX api_keys_by_organization ON api_keys (organization_id) WHERE organization_id IS NOT NULL;
 
 -- At most two that live: while a key is rotated, the old secret works beside the new one.
 CREATE TABLE api_key_secrets (
@@ -948,6 +970,7 @@ CREATE TABLE audit_chains (
     checkpoint_at    BIGINT NOT NULL,
     PRIMARY KEY (project_id, chain)
 );
+CREATE INDEX audit_chains_to_sign ON audit_chains (project_id, checkpoint_at, chain) WHERE place > checkpoint_place;
 
 CREATE TABLE audit_links (
     project_id TEXT NOT NULL,
