@@ -28,7 +28,7 @@ pub use saml::{
     NameIdFormat, OFFERED, OwnCertificates, Past, RENEW, RequestBinding, RequestSettings,
     RequestedAuthnContext, SOON, SamlPreset, SamlSettings, SamlSignature, ServiceEndpoint, ServiceEndpoints,
     SpAddresses, Subject, Unusable, UsableIdp, WantedSignature, Wants, Withdrawn, Worry, begins, fingerprint,
-    key_name, keys_of,
+    key_name, keys_of, one_each, youngest,
 };
 pub use trust::Return;
 pub use undone::Undone;

@@ -79,7 +79,7 @@ async fn activate(house: &House) {
     let broker = server::open(&house.settings()).await;
     let (db, now) = (&broker.db, Clock::System.now());
     let project = seed::default_project(&broker).await;
-    let before = connections::of_project(&mut &*db, project).await.unwrap().remove(0);
+    let before = connections::page_of_all(&mut &*db, project, "", 1).await.unwrap().remove(0).0;
     let former = Version {
         activated_at: Some(now),
         worked_at: Some(now),

@@ -3,10 +3,10 @@
 use std::fmt;
 
 use super::MetadataReadError;
-use super::newer::{as_listed, has_moved, in_its_youngest};
+use super::newer::{as_listed, has_moved};
 use crate::foundation::clock::Moment;
 use crate::model::connection::metadata::Described;
-use crate::model::connection::{IdentityProvider, SamlSettings, begins, key_name};
+use crate::model::connection::{IdentityProvider, SamlSettings, begins, key_name, one_each, youngest};
 
 /// What becomes of a document that could be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -156,8 +156,9 @@ struct Keys<'d> {
     younger: Vec<&'d String>,
     no_younger: Vec<&'d String>,
     withdrawn: Vec<&'d String>,
-    /// Whether the youngest that are known are all listed.
-    has_youngest: bool,
+    /// Whether the youngest that are known are all listed, in certificates that are no older, and those that came last: without
+    /// them it may be from before they came.
+    is_no_older: bool,
     /// Whether one that is known is not.
     has_fewer: bool,
     listed: &'d [String],
@@ -165,17 +166,22 @@ struct Keys<'d> {
 
 impl<'d> Keys<'d> {
     fn of(known: &SamlSettings, described: &'d Described) -> Self {
-        let names = known.idp.key_names();
-        let listed: Vec<_> = described.idp.key_names();
-        let ages: Vec<_> = known.idp.certificates.iter().map(|text| begins(text)).collect();
-        let youngest = ages.iter().max().copied().flatten();
-        let mut youngest_names = names.iter().zip(&ages).filter(|(_, age)| **age == youngest);
+        let (names, listed) = (known.idp.key_names(), described.idp.key_names());
+        let newest = known.idp.certificates.iter().map(|text| begins(text)).max().flatten();
+        let is_in = |name: &String| {
+            let same = described.idp.certificates.iter().zip(&listed).filter(|(_, one)| *one == name);
+            same.map(|(text, _)| begins(text)).max()
+        };
+        let ages = known.idp.certificates.iter().map(|text| begins(text)).zip(&names);
+        let mut youngest = ages.filter(|(age, _)| *age == newest);
+        let mut latest = known.past.arrivals.last().into_iter().flatten();
         let mut keys = Self {
             known: Vec::new(),
             younger: Vec::new(),
             no_younger: Vec::new(),
             withdrawn: Vec::new(),
-            has_youngest: youngest_names.all(|(name, _)| listed.contains(name)),
+            is_no_older: youngest.all(|(age, name)| is_in(name) >= Some(age))
+                && latest.all(|name| listed.contains(name)),
             has_fewer: names.iter().any(|name| !listed.contains(name)),
             listed: &described.idp.certificates,
         };
@@ -183,7 +189,7 @@ impl<'d> Keys<'d> {
             let of_its_kind = match () {
                 () if names.contains(name) => &mut keys.known,
                 () if known.past.withdrawn.iter().any(|one| one.key == *name) => &mut keys.withdrawn,
-                () if begins(text) > youngest => &mut keys.younger,
+                () if begins(text) > newest => &mut keys.younger,
                 () => &mut keys.no_younger,
             };
             of_its_kind.push(text);
@@ -194,7 +200,7 @@ impl<'d> Keys<'d> {
     fn word(&self, known: &SamlSettings, described: &Described) -> Word {
         match (described.ends, known.past.newest_end) {
             _ if !described.signed => Word::Nobodys,
-            _ if !self.has_youngest && self.younger.is_empty() => Word::Older,
+            _ if !self.is_no_older && self.younger.is_empty() => Word::Older,
             (Some(own), Some(newest)) if own > newest => Word::Newer,
             _ => Word::Current,
         }
@@ -203,7 +209,8 @@ impl<'d> Keys<'d> {
     /// By a document that is no older.
     fn believed(&self, idp: &IdentityProvider) -> Vec<String> {
         let counts = |text: &&String| self.known.contains(text) || self.younger.contains(text);
-        self.listed.iter().filter(counts).map(|text| in_its_youngest(idp, text).clone()).collect()
+        let listed: Vec<_> = self.listed.iter().filter(counts).cloned().collect();
+        one_each(&listed).iter().map(|text| youngest(text, &idp.certificates)).collect()
     }
 
     fn waits(&self, known: &SamlSettings, described: &Described, word: Word) -> Option<What> {
@@ -228,7 +235,7 @@ fn why(what: What, word: Word, described: &Described) -> String {
         (What::Withdrawn | What::NoYounger, _) | (_, Word::Newer) => String::new(),
         (_, Word::Current) => ", and does not end later than all before, so it may be an older one".into(),
         (_, Word::Older) => {
-            ", and does not list the newest key that is known, so it may be an older one".into()
+            ", and does not list the newest keys that are known as they are, so it may be an older one".into()
         }
         (_, Word::Nobodys) => match &described.refused {
             Some(why) => format!(", and its signature does not count: {why}"),

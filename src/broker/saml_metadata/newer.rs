@@ -3,7 +3,7 @@
 use super::judge::{Verdict, Word};
 use crate::foundation::clock::Moment;
 use crate::model::connection::metadata::Described;
-use crate::model::connection::{IdentityProvider, Metadata, SamlSettings, begins, key_name};
+use crate::model::connection::{IdentityProvider, Metadata, SamlSettings, one_each, youngest};
 
 /// The settings with the reading that a document leaves; the same if it changes nothing. `offer` is what is shown to wait.
 pub(super) fn newer(
@@ -38,19 +38,9 @@ pub(super) fn newer(
 
 /// What is known, each key in the certificate in which its provider lists it.
 pub(super) fn as_listed(known: &IdentityProvider, listed: &IdentityProvider) -> IdentityProvider {
-    let same = |text: &String| listed.certificates.iter().find(|one| key_name(one) == key_name(text));
-    let certificates = known.certificates.iter();
-    let certificates = certificates.map(|text| in_its_youngest(known, same(text).unwrap_or(text)).clone());
+    let certificates = one_each(&known.certificates).into_iter();
+    let certificates = certificates.map(|text| youngest(&text, &listed.certificates));
     IdentityProvider { certificates: certificates.collect(), ..known.clone() }
-}
-
-/// The certificate in which the key of a listed one is known from then on. The age of a key is that of its certificate, so it
-/// never goes back: by an old copy that has the key from before it was renewed, others that were published since would pass for
-/// younger, and the key itself for one that may leave.
-pub(super) fn in_its_youngest<'c>(known: &'c IdentityProvider, listed: &'c String) -> &'c String {
-    let name = key_name(listed);
-    let same = known.certificates.iter().find(|one| key_name(one) == name);
-    same.filter(|one| begins(one) > begins(listed)).unwrap_or(listed)
 }
 
 /// Until when what is known counts. A document that is no older promises that for longer; so does one that nobody signed,
@@ -60,10 +50,14 @@ fn valid_until(saml: &SamlSettings, described: &Described, word: Word, now: Mome
     let known = saml.metadata.as_ref()?;
     let until = known.valid_until?;
     let listed = described.idp.key_names();
-    let is_confirmed = saml.idp.key_names().iter().any(|one| listed.contains(one));
+    let known_keys = saml.idp.key_names();
+    let is_confirmed = known_keys.iter().any(|one| listed.contains(one));
+    let is_whole = known_keys.iter().all(|one| listed.contains(one));
     match (word, described.valid_until) {
         (Word::Newer, own) => own,
         (Word::Current, Some(own)) => Some(until.max(own)),
+        // Without a key less, it may also be older: a provider that has gone back to an earlier certificate does not run out.
+        (Word::Older, Some(own)) if is_whole => Some(until.max(own)),
         (Word::Current, None) if until <= now && known.signer.is_none() => None,
         (Word::Nobodys, own) if is_confirmed && !known.signed => own.map(|own| until.max(own)),
         _ => Some(until),

@@ -6,6 +6,7 @@ use url::{Host, Url};
 
 use super::saml::{
     IdentityProvider, Metadata, MetadataSource, SamlSettings, ServiceEndpoint, ServiceEndpoints, keys_of,
+    one_each,
 };
 use crate::foundation::clock::Moment;
 use crate::foundation::secret::Digest;
@@ -146,7 +147,7 @@ fn described(document: &[u8], read: IdpMetadata, now: Moment) -> Result<Describe
     let idp = IdentityProvider {
         sso: endpoints(&read.sso),
         slo: endpoints(&read.slo),
-        certificates: read.signing.iter().map(Certificate::base64).collect(),
+        certificates: one_each(&read.signing.iter().map(Certificate::base64).collect::<Vec<_>>()),
         entity_id: Some(read.entity_id),
     };
     if let Some(address) = idp.addresses().find(|address| !may_be_sent_to(address)) {

@@ -4,7 +4,7 @@
 //! live before, holds a copy of the reading of its day, and that is nobody's word for it: with the same word of the author, the
 //! reading that is live counts, and never the copy.
 
-use super::{Connection, SamlSettings, Settings, Upstream, Version, VersionState, key_name};
+use super::{Connection, SamlSettings, Settings, Upstream, Version, VersionState, key_name, youngest};
 use crate::foundation::clock::Moment;
 
 impl Version {
@@ -26,6 +26,7 @@ impl Version {
             own.past.clone_from(&live.past);
         } else {
             own.keep_past(live, self.created_at);
+            own.keep_ages(live);
             // Who goes back takes away all that has come since.
             if self.state != VersionState::Draft {
                 own.past = live.past_of(&own.idp, own.metadata.as_ref(), (self.created_at, false));
@@ -58,6 +59,15 @@ impl SamlSettings {
 
     fn given_at(&self) -> Option<Moment> {
         self.metadata.as_ref().map(|metadata| metadata.given_at)
+    }
+
+    /// What is read is no word for it that a key is older than it is known to be.
+    fn keep_ages(&mut self, live: &Self) {
+        if self.metadata.is_some() {
+            for text in &mut self.idp.certificates {
+                *text = youngest(text, &live.idp.certificates);
+            }
+        }
     }
 
     /// `typed_at`: when it was said who the provider is, if that was typed.

@@ -155,12 +155,16 @@ pub struct Past {
     pub withdrawn: Vec<Withdrawn>,
     /// The latest end of all documents that counted: one that ends no later may be older.
     pub newest_end: Option<Moment>,
+    /// The known keys that came after the others, those at a time that came at once: a document without the last of them may
+    /// be from before.
+    pub arrivals: Vec<Vec<String>>,
 }
 
 impl Past {
     /// Of a provider of which nothing was known.
     pub fn beginning(metadata: Option<&Metadata>) -> Self {
-        Self { withdrawn: Vec::new(), newest_end: metadata.and_then(|metadata| metadata.ends) }
+        let newest_end = metadata.and_then(|metadata| metadata.ends);
+        Self { withdrawn: Vec::new(), newest_end, arrivals: Vec::new() }
     }
 }
 
@@ -225,8 +229,20 @@ impl SamlSettings {
         let withdrawn = withdrawn.split_off(withdrawn.len().saturating_sub(MOST_WITHDRAWN));
         let own = metadata.and_then(|metadata| metadata.ends);
         // Of another provider they say nothing.
-        let before = self.past.newest_end.filter(|_| self.idp.entity_id == idp.entity_id);
-        Past { withdrawn, newest_end: before.max(own) }
+        let is_same = self.idp.entity_id == idp.entity_id;
+        let before = self.past.newest_end.filter(|_| is_same);
+        let arrivals = if is_same { self.arrivals(&present) } else { Vec::new() };
+        Past { withdrawn, newest_end: before.max(own), arrivals }
+    }
+
+    fn arrivals(&self, present: &[String]) -> Vec<Vec<String>> {
+        let before = self.idp.key_names();
+        let (stay, come): (Vec<_>, Vec<_>) = present.iter().cloned().partition(|key| before.contains(key));
+        let mut all = self.past.arrivals.clone();
+        all.iter_mut().for_each(|some| some.retain(|key| stay.contains(key)));
+        all.push(come);
+        all.retain(|some| !some.is_empty());
+        all
     }
 }
 
@@ -632,6 +648,30 @@ pub fn fingerprint(certificate: &str) -> String {
 /// How old a key is: since when the certificate is valid in which it is listed.
 pub fn begins(certificate: &str) -> Option<Moment> {
     Certificate::from_base64(certificate).ok().map(|read| read.not_before())
+}
+
+/// Each key in the youngest of its certificates, in the order in which the keys come: while a provider renews one, it lists it
+/// in both.
+pub fn one_each(certificates: &[String]) -> Vec<String> {
+    let mut found: Vec<(String, &String)> = Vec::new();
+    for text in certificates {
+        let name = key_name(text);
+        match found.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, known)) if begins(text) > begins(known) => *known = text,
+            Some(_) => {}
+            None => found.push((name, text)),
+        }
+    }
+    found.into_iter().map(|(_, text)| text.clone()).collect()
+}
+
+/// The youngest certificate of its key, of this one and others. The age of a key is that of its certificate, so it never goes
+/// back: by an old copy that has the key from before it was renewed, others that were published since would pass for younger, and
+/// the key itself for one that may leave.
+pub fn youngest(text: &String, others: &[String]) -> String {
+    let name = key_name(text);
+    let same = others.iter().filter(|one| key_name(one) == name);
+    same.fold(text, |youngest, one| if begins(one) > begins(youngest) { one } else { youngest }).clone()
 }
 
 /// By what a key is told from others, in whatever certificate it comes: SHA-256 of its SubjectPublicKeyInfo (RFC 5280,

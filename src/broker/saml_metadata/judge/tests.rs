@@ -97,6 +97,7 @@ fn known(who: &str, newest_end: Option<Moment>) -> SamlSettings {
                 by_document: true,
             }],
             newest_end,
+            arrivals: Vec::new(),
         },
         request: RequestSettings {
             binding: RequestBinding::Redirect,
@@ -156,6 +157,21 @@ fn document(known: &SamlSettings, who: &str, ends: Option<Moment>, what: &str) -
 fn kept(known: &SamlSettings, described: &Described, verdict: Verdict) -> SamlSettings {
     let offer = verdict.offer.as_ref().map(ToString::to_string);
     newer(known, (described.clone(), verdict), offer, NOW)
+}
+
+/// A provider that is known by these certificates.
+fn of(who: &str, certificates: &[String]) -> SamlSettings {
+    let known = known(who, Some(NOW.plus(DAY * 30)));
+    SamlSettings {
+        idp: IdentityProvider { certificates: certificates.to_vec(), ..known.idp.clone() },
+        ..known
+    }
+}
+
+/// What lists these, and ends sooner than what is known.
+fn lists(known: &SamlSettings, who: &str, certificates: &[String]) -> Described {
+    let described = document(known, who, Some(NOW.plus(DAY * 25)), "keeps");
+    Described { idp: IdentityProvider { certificates: certificates.to_vec(), ..described.idp }, ..described }
 }
 
 /// What is known once a document came, and whether something of it waits.
@@ -291,7 +307,7 @@ fn m15_no_copy_makes_a_known_key_older() {
         for _ in 0..3 {
             let (then, verdict) = says(&now, signer, &[once(&renewed), listed(&between)]);
             assert_eq!(then.idp.certificates, [listed(&renewed)]);
-            assert!(verdict.offer.unwrap().to_string().contains("no younger"));
+            assert_eq!((verdict.word, verdict.offer.is_some()), (Word::Older, true));
             now = then;
         }
         // Nor does the newest key become one that may leave.
@@ -310,6 +326,90 @@ fn m15_no_copy_makes_a_known_key_older() {
             assert_eq!((then.idp.certificates.len(), verdict.offer), (2, None));
         }
     }
+}
+
+/// One key in two certificates, as while it is renewed, is one key, as old as the younger of them, in whatever order they come.
+#[test]
+fn m15_a_key_in_two_certificates_is_as_old_as_the_younger_one() {
+    let [renewed, newest] = [100, 50].map(Idp::of_days_ago);
+    let between = Idp::of_days_ago(400);
+    let begun = |idp: &Idp, days| certificate(&idp.key, days, DAY * 900);
+    let young = begun(&renewed, 100);
+    let newest = [600, 50].map(|days| begun(&newest, days));
+    for signer in ["listed", "pinned"] {
+        for both in [[begun(&renewed, 700), young.clone()], [young.clone(), begun(&renewed, 700)]] {
+            // What was published between the two is shown again and again.
+            let mut now = of(signer, &both);
+            for copy in
+                [&[begun(&renewed, 700), between.certificate.clone()][..], &both, &both[..1]].repeat(2)
+            {
+                let (then, verdict) = after(&now, &lists(&now, signer, copy));
+                assert_eq!(then.idp.certificates, [young.clone()], "{signer}");
+                assert_eq!(verdict.offer.is_some(), copy.contains(&between.certificate), "{signer}");
+                now = then;
+            }
+            // The newest key does not grow old, and is not left out.
+            let three = [begun(&renewed, 300), newest[0].clone(), newest[1].clone()];
+            let mut now = of(signer, &three);
+            for copy in [&[newest[0].clone(), begun(&renewed, 300)][..], &[begun(&renewed, 300)]].repeat(2) {
+                now = after(&now, &lists(&now, signer, copy)).0;
+                assert!(now.idp.certificates.contains(&newest[1]), "{signer}");
+                assert_eq!(now.past.withdrawn.len(), 1, "{signer}");
+            }
+        }
+    }
+}
+
+/// A document from before a key was renewed is older than what is known since, though it lists the same key.
+#[test]
+fn m15_a_copy_from_before_a_renewal_takes_no_key_away() {
+    let [renewed, other] = [300, 100].map(Idp::of_days_ago);
+    let [once, now_on] = [300, 50].map(|days| certificate(&renewed.key, days, DAY * 900));
+    for signer in ["listed", "pinned"] {
+        let start = of(signer, &[once.clone(), other.certificate.clone()]);
+        let (now, _) = after(&start, &lists(&start, signer, &[now_on.clone(), other.certificate.clone()]));
+        assert_eq!(now.idp.certificates, [now_on.clone(), other.certificate.clone()]);
+        let (then, verdict) = after(&now, &lists(&now, signer, std::slice::from_ref(&once)));
+        assert_eq!((&then.idp, &then.past), (&now.idp, &now.past), "{signer}");
+        assert_eq!(verdict.word, Word::Older);
+        // And what its provider says now counts as before.
+        let (then, verdict) = after(&then, &lists(&then, signer, &now.idp.certificates));
+        assert_eq!((&then.idp, verdict.offer), (&now.idp, None), "{signer}");
+    }
+}
+
+/// A key that was made before and came later stays, whatever was published before it came.
+#[test]
+fn m15_a_copy_from_before_a_key_came_does_not_take_it_away() {
+    let [renewed, made_before, further] = [5, 100, 90].map(Idp::of_days_ago);
+    let [first, second, third] = [&renewed, &made_before, &further].map(|idp| idp.certificate.clone());
+    let confirmed = |saml: &SamlSettings, certificates: &[String]| {
+        let idp = IdentityProvider { certificates: certificates.to_vec(), ..saml.idp.clone() };
+        let past = saml.past_of(&idp, saml.metadata.as_ref(), (NOW, false));
+        SamlSettings { idp, past, ..saml.clone() }
+    };
+    let start = of("listed", std::slice::from_ref(&first));
+    let two = confirmed(&start, &[first.clone(), second.clone()]);
+    let three = confirmed(&two, &[first.clone(), second.clone(), third.clone()]);
+    // What came last went again: then what came before it is the last.
+    let back = confirmed(&three, &[first.clone(), second.clone()]);
+    for (now, copy) in [
+        (&two, vec![first.clone()]),
+        (&three, vec![first.clone(), second.clone()]),
+        (&back, vec![first.clone()]),
+    ] {
+        let (then, verdict) = after(now, &lists(now, "listed", &copy));
+        assert_eq!((&then.idp, verdict.word), (&now.idp, Word::Older));
+        assert!(verdict.offer.unwrap().to_string().contains("takes keys away"));
+    }
+    // The others may leave.
+    let (then, _) = after(&two, &lists(&two, "listed", &[first.clone(), second.clone(), third.clone()]));
+    assert_eq!(then.idp, two.idp, "a third waits");
+    let next = Idp::of_days_ago(1).certificate;
+    let (then, _) = after(&three, &lists(&three, "listed", &[third.clone(), next.clone()]));
+    assert_eq!(then.idp.certificates, [third, next.clone()]);
+    let (then, _) = after(&then, &lists(&then, "listed", std::slice::from_ref(&next)));
+    assert_eq!(then.idp.certificates, [next]);
 }
 
 #[test]
@@ -355,3 +455,5 @@ fn m15_how_long_a_document_is_good_for() {
         assert_eq!(after, expected, "{signer} {who} {known_end:?} {own:?} {what}");
     }
 }
+
+mod timelines;
