@@ -344,7 +344,7 @@ fn m15_a_key_in_two_certificates_is_as_old_as_the_younger_one() {
                 [&[begun(&renewed, 700), between.certificate.clone()][..], &both, &both[..1]].repeat(2)
             {
                 let (then, verdict) = after(&now, &lists(&now, signer, copy));
-                assert_eq!(then.idp.certificates, [young.clone()], "{signer}");
+                assert_eq!(then.idp.certificates, std::slice::from_ref(&young), "{signer}");
                 assert_eq!(verdict.offer.is_some(), copy.contains(&between.certificate), "{signer}");
                 now = then;
             }
