@@ -44,8 +44,8 @@ async fn s1_r09_h05_the_file_changes_who_has_come_by_themselves_at_once() {
         assert_eq!(told(&house.reports(&file, Mode::Apply).await), [""; 0]);
         // A place that waited for them counts no more than the file.
         let place =
-            "INSERT INTO expected_members (organization_id, project_id, email, kind, roles, created_at)
-                     SELECT m.organization_id, m.project_id, u.email, 'home', '[\"owner\"]', m.updated_at + 1
+            "INSERT INTO expected_members (organization_id, project_id, email, domain, kind, roles, created_at)
+                     SELECT m.organization_id, m.project_id, u.email, 'a.test', 'home', '[\"owner\"]', m.updated_at + 1
                      FROM memberships m JOIN users u ON u.id = m.user_id WHERE u.email = 'new@a.test'";
         assert_eq!(house.execute(place).await, 1);
         assert_eq!(told(&house.reports(&file, Mode::Apply).await), [""; 0]);
