@@ -46,6 +46,13 @@ pub fn is_text(text: &str, most: usize) -> bool {
     text.chars().count() <= most && !text.chars().any(bad)
 }
 
+/// A GUID as Microsoft writes it, in its one spelling.
+pub fn guid(text: &str) -> Option<String> {
+    let parts: Vec<_> = text.split('-').map(str::len).collect();
+    let hex = text.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit());
+    (parts == [8, 4, 4, 4, 12] && hex).then(|| text.to_ascii_lowercase())
+}
+
 /// Whether a name can be taken for another one: letters of several alphabets in one word, or letters of another alphabet
 /// that look like Latin ones (threats M20).
 pub fn is_mistakable(name: &str) -> bool {

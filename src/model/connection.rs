@@ -114,7 +114,7 @@ impl Upstream {
     /// more, nobody knows that but of who came under it.
     pub fn names_by(&self, naming: &Naming) -> bool {
         match (self, naming.kind()) {
-            (Self::Oidc(_), Naming::Sub) => true,
+            (Self::Oidc(oidc), kind @ (Naming::Sub | Naming::ObjectId)) => *kind == oidc.naming(),
             (Self::Saml(saml), Naming::Attribute(name)) => saml.subject == Subject::Attribute(name.clone()),
             (Self::Saml(saml), Naming::NameId { asked, format }) => {
                 let wanted = saml.request.name_id_format;

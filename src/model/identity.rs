@@ -32,6 +32,7 @@ impl fmt::Display for Naming {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sub => f.write_str("a sub"),
+            Self::ObjectId => f.write_str("an oid and its tid"),
             Self::NameId { format, .. } => write!(f, "a NameID of the format {format}"),
             Self::Attribute(name) => write!(f, "the attribute {name}"),
             Self::AsAddress(kind) => kind.fmt(f),
@@ -66,9 +67,11 @@ const GROUPS: &str = "groups";
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Naming {
-    /// `sub`: OpenID Connect has no other. Or it is not known yet.
+    /// `sub`, as OpenID Connect has it. Or it is not known yet.
     #[default]
     Sub,
+    /// `oid` and `tid` of Entra ID, with a dot between them.
+    ObjectId,
     /// The NameID of a format, and which one was asked for.
     NameId { asked: Option<NameIdFormat>, format: String },
     /// A SAML attribute.
@@ -85,7 +88,7 @@ impl Naming {
         let known = known.kind();
         match self.kind() {
             _ if *known == Self::Sub => true,
-            own @ (Self::Sub | Self::Attribute(_) | Self::AsAddress(_)) => own == known,
+            own @ (Self::Sub | Self::ObjectId | Self::Attribute(_) | Self::AsAddress(_)) => own == known,
             Self::NameId { asked, format } => {
                 let is_asked = asked.is_some_and(|asked| asked != NameIdFormat::Unspecified);
                 matches!(known, Self::NameId { format: known, .. } if is_asked || known == format)
@@ -114,6 +117,7 @@ impl Naming {
         match self {
             Self::NameId { format, .. } => assertion::lasting(written, Some(format)),
             Self::AsAddress(_) => assertion::lasting(written, Some(NameIdFormat::EmailAddress.uri())),
+            Self::ObjectId => written.to_ascii_lowercase(),
             Self::Sub | Self::Attribute(_) => written.to_owned(),
         }
     }
@@ -123,7 +127,7 @@ impl Naming {
         let is_address = |naming: &Self| match naming {
             Self::NameId { format, .. } => format == NameIdFormat::EmailAddress.uri(),
             Self::AsAddress(_) => true,
-            Self::Sub | Self::Attribute(_) => false,
+            Self::Sub | Self::ObjectId | Self::Attribute(_) => false,
         };
         match is_address(self) && !is_address(other) {
             true => Self::AsAddress(Box::new(other.clone())),

@@ -99,6 +99,56 @@ async fn c02_an_address_that_is_called_unproved_once_stays_whose_it_was() {
     }
 }
 
+const TENANT: &str = "72f988bf-86f1-41af-91ab-2d7cd011db47";
+const OID: &str = "0a4f1c7e-0000-4000-8000-00000000000a";
+
+fn of_microsoft(sub: &str, (oid, tid): (&str, &str), email: &str) -> Says {
+    Says::that(sub, email).claim("oid", &json!(oid).to_string()).claim("tid", &json!(tid).to_string())
+}
+
+/// Their `sub` is another one in each application of the tenant, and says nothing of who they are.
+#[tokio::test]
+async fn s3_20_people_of_microsoft_are_known_by_oid_and_tid() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let house = Plan::on(engine).build().await;
+        let set = "UPDATE connections SET settings = replace(settings, '\"preset\":\"generic\"', '\"preset\":\"entra\"')
+                   WHERE slug = 'ca'";
+        assert_eq!(house.execute(set).await, 1);
+        let comes = async |says: Says, email: &str| {
+            house.idp_a.says(says);
+            let ask = Application::rp1(&house).asks().with("login_hint", email);
+            let arrival = Person::new(email).follows(&ask).await;
+            ask.redeems(&arrival).await.id["sub"].clone()
+        };
+        let ann = comes(of_microsoft("1", (OID, TENANT), "ann@a.test"), "ann@a.test").await;
+        // After the client was registered anew, in whichever case it writes what names her.
+        let (oid, tid) = (OID.to_uppercase(), TENANT.to_uppercase());
+        assert_eq!(comes(of_microsoft("2", (&oid, &tid), "ann@a.test"), "ann@a.test").await, ann);
+        let kept = house.text("SELECT subject FROM identities").await;
+        assert_eq!(kept, Some(format!("{OID}.{TENANT}")));
+        // A logout at the provider names her by the sub.
+        let named = house.text("SELECT subject FROM upstream_sessions WHERE subject = '2'").await;
+        assert_eq!(named.as_deref(), Some("2"));
+        let other = "0a4f1c7e-0000-4000-8000-00000000000b";
+        for who in [(other, TENANT), (OID, other), (TENANT, OID)] {
+            is_refused(&house, of_microsoft("1", who, "ann@a.test"), 409, IN_USE).await;
+        }
+        let eve = comes(of_microsoft("1", (other, TENANT), "eve@a.test"), "eve@a.test").await;
+        assert_ne!(eve, ann);
+        // What names nobody for good lets nobody in, as whomever they are known by another claim.
+        let fine = || of_microsoft("2", (OID, TENANT), "ann@a.test");
+        for (claim, reason) in [("oid", "oid_invalid"), ("tid", "tid_invalid")] {
+            is_refused(&house, fine().without(claim), 401, reason).await;
+            for raw in ["\"\"", "\"contoso.test\"", "null", "7", "[\"72f988bf-86f1-41af-91ab-2d7cd011db47\"]"]
+            {
+                is_refused(&house, fine().claim(claim, raw), 401, reason).await;
+            }
+        }
+        assert_eq!(comes(fine(), "ann@a.test").await, ann);
+        assert_eq!(house.count("users").await, 2);
+    }
+}
+
 #[tokio::test]
 async fn c02_a_subject_is_compared_byte_by_byte() {
     let house = House::opens().await;

@@ -11,6 +11,8 @@ use crate::house::lying_saml_idp;
 use crate::house::visitor::Answer;
 
 const TRANSFER: &str = "/organizations/org-a/transfer-ownership";
+/// What Entra ID calls her.
+const ANN: &str = "\"72f988bf-86f1-41af-91ab-2d7cd011db47\"";
 
 fn ask(house: &House, email: &str, organization: &str) -> Ask {
     Application::rp1(house).asks().with("organization", organization).with("login_hint", email)
@@ -221,6 +223,10 @@ async fn m17_s1_r11_a_silent_answer_without_auth_time_is_no_recent_sign_in() {
 async fn m17_s1_r11_a_provider_that_never_says_when_proves_no_recent_sign_in() {
     for preset in ["generic", "okta", "keycloak", "entra", "google"] {
         let house = House::opens().await;
+        let truth = || match preset {
+            "entra" => Says::truth().claim("oid", ANN).claim("tid", ANN),
+            _ => Says::truth(),
+        };
         Api::person(&house, "con@a.test", "org-a").await;
         let cons = house.user("con@a.test").await;
         let set = format!(
@@ -230,7 +236,7 @@ async fn m17_s1_r11_a_provider_that_never_says_when_proves_no_recent_sign_in() {
         assert_eq!(house.execute(&set).await, 1);
         let mut ann = Person::new("ann@a.test");
         for (name, value) in [("prompt", "login"), ("max_age", "0"), ("max_age", "300")] {
-            house.idp_a.says(Says::truth().without("auth_time"));
+            house.idp_a.says(truth().without("auth_time"));
             let asks = ask(&house, "ann@a.test", "org-a").with(name, value);
             let before = house.before().await;
             let page = ann.follows(&asks).await;
@@ -246,11 +252,11 @@ async fn m17_s1_r11_a_provider_that_never_says_when_proves_no_recent_sign_in() {
             );
         }
         // Nobody asked: they come in, and that opens nothing that needs a recent one.
-        house.idp_a.says(Says::truth().without("auth_time"));
+        house.idp_a.says(truth().without("auth_time"));
         let asks = ask(&house, "ann@a.test", "org-a");
         let api = comes(&house, &mut ann, &asks).await;
         is_stale(&house, &api, TRANSFER, json!({"user_id": cons})).await;
-        house.idp_a.says(Says::truth());
+        house.idp_a.says(truth());
         let api = comes(&house, &mut ann, &asks.with("max_age", "300")).await;
         let offered = api.post(TRANSFER, json!({"user_id": cons})).await;
         assert_eq!(offered.status, 202, "{preset}: {}", offered.body);

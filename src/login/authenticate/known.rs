@@ -35,11 +35,14 @@ pub async fn meant(db: &mut impl Read, connection: ConnectionId, proof: &Proof) 
 
 /// How the name would be kept, if it were of another kind.
 fn other_spelling(proof: &Proof) -> Option<String> {
+    if matches!(proof.naming, Naming::Sub | Naming::ObjectId) {
+        return None;
+    }
     let written = proof.written();
     let address = || {
         let format = name_id::EMAIL_ADDRESS.to_owned();
         Naming::NameId { asked: None, format }.kept(written)
     };
     let other = if written == proof.subject { address() } else { written.to_owned() };
-    Some(other).filter(|other| *other != proof.subject && proof.naming != Naming::Sub)
+    Some(other).filter(|other| *other != proof.subject)
 }

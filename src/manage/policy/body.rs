@@ -6,6 +6,7 @@ use serde::{Deserialize, Deserializer};
 use super::{Wanted, WantedOfProject};
 use crate::foundation::domain_name::DomainName;
 use crate::foundation::id::DelegationId;
+use crate::foundation::text;
 use crate::manage::refused::Refused;
 use crate::model::organization::{DelegationAcceptance, Enforcement};
 use crate::model::policy::{MemberList, Switch};
@@ -155,7 +156,7 @@ impl ChangePolicy {
             max_age: self.max_age,
             delegations: self.delegations.map(acceptance).transpose()?,
             google_hosted_domains: pins("/google_hosted_domains", self.google_hosted_domains, hosted_domain)?,
-            microsoft_tenant_ids: pins("/microsoft_tenant_ids", self.microsoft_tenant_ids, tenant)?,
+            microsoft_tenant_ids: pins("/microsoft_tenant_ids", self.microsoft_tenant_ids, text::guid)?,
             member_list: self.member_list.map(Option::unwrap_or_default),
             device_sign_in: self.device_sign_in.map(Option::unwrap_or_default),
         };
@@ -243,11 +244,4 @@ fn pins(
 /// A Workspace domain in its one spelling.
 pub fn hosted_domain(text: &str) -> Option<String> {
     DomainName::parse(text).ok().map(|name| name.as_str().to_owned())
-}
-
-/// A UUID as Microsoft writes it.
-pub fn tenant(text: &str) -> Option<String> {
-    let parts: Vec<_> = text.split('-').map(str::len).collect();
-    let hex = text.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit());
-    (parts == [8, 4, 4, 4, 12] && hex).then(|| text.to_ascii_lowercase())
 }

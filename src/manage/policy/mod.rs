@@ -21,7 +21,7 @@ use crate::model::readiness::Missing;
 use crate::model::role;
 use crate::store::durable::{delegations, organizations, projects, roles};
 
-pub use body::{Turned, hosted_domain, tenant};
+pub use body::{Turned, hosted_domain};
 
 /// What is wanted of a policy. What is absent stays as it is.
 #[derive(Clone, Debug, Default)]

@@ -3,8 +3,10 @@
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use crate::foundation::text;
+use crate::model::identity::Naming;
 use crate::model::words;
-use crate::protocol::jose::Algorithm;
+use crate::protocol::jose::{Algorithm, Claims};
 use crate::protocol::oauth::client_authentication::Method;
 
 /// An upstream OpenID provider.
@@ -34,6 +36,29 @@ pub struct OidcSettings {
     /// Logout). What the provider says of sessions that ended there counts anyway.
     #[serde(default)]
     pub single_logout: bool,
+}
+
+impl OidcSettings {
+    /// By what people are named for good. Entra ID calls the same person something else for each application: `oid` names
+    /// them within their tenant (Microsoft identity platform, "ID token claims reference"; S3-20).
+    pub fn naming(&self) -> Naming {
+        match self.preset {
+            Preset::Entra => Naming::ObjectId,
+            Preset::Generic | Preset::Okta | Preset::Google | Preset::Keycloak => Naming::Sub,
+        }
+    }
+
+    /// What an ID token calls somebody for good.
+    ///
+    /// # Errors
+    /// The claim that it lacks, or that is none.
+    pub fn subject(&self, claims: &Claims) -> Result<String, &'static str> {
+        let guid = |name| claims.string(name).ok().and_then(text::guid).ok_or(name);
+        match self.naming() {
+            Naming::ObjectId => Ok(format!("{}.{}", guid("oid")?, guid("tid")?)),
+            _ => claims.sub().map(str::to_owned).map_err(|_| "sub"),
+        }
+    }
 }
 
 /// Typed endpoints, for a provider without discovery.

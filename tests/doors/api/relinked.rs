@@ -315,3 +315,43 @@ async fn h10_where_there_is_one_kind_of_names_none_becomes_another() {
     Person::new("new@a.test").follows(&ask()).await.code();
     assert_eq!(house.user("new@a.test").await, user);
 }
+
+#[tokio::test]
+async fn s3_20_who_is_led_on_with_entra_is_called_by_oid_and_tid() {
+    let house = House::opens().await;
+    let operator = Api::operator(&house).await;
+    Api::person(&house, "con@a.test", "org-a").await;
+    let set = "UPDATE connections SET settings = replace(settings, '\"preset\":\"generic\"', '\"preset\":\"entra\"')
+               WHERE slug = 'ca'";
+    assert_eq!(house.execute(set).await, 1);
+    let (path, con) =
+        (format!("/connections/{}/relink", house.connection("ca").await), house.user("con@a.test").await);
+    // Whoever is known by a sub is nobody whom it names by now.
+    let kinds = fine(operator.get(&format!("{path}/names")).await)["kinds"].clone();
+    assert_eq!((&kinds[0]["identities"], &kinds[0]["named"]), (&json!(1), &json!(false)));
+    let guid = "72f988bf-86f1-41af-91ab-2d7cd011db47";
+    let says = || {
+        let text = json!(guid).to_string();
+        lying_idp::Says::truth().claim("oid", &text).claim("tid", &text)
+    };
+    let comes = async || {
+        house.idp_a.says(says());
+        let ask = Application::rp1(&house).asks();
+        let ask = ask.with("organization", "org-a").with("login_hint", "con@a.test");
+        Person::new("con@a.test").follows(&ask).await
+    };
+    assert_eq!(comes().await.status(), 409);
+    let person = format!("{path}/people/{con}");
+    let identity = fine(operator.get(&person).await)["names"][0]["identity_id"].clone();
+    for subject in ["sub-con@a.test".to_owned(), guid.to_owned(), format!("{guid}.a.test")] {
+        let body = json!({"identity_id": identity, "subject": subject});
+        assert_eq!(told(&operator.post(&person, body).await), refusal(422, "invalid_value"));
+    }
+    let subject = format!("{guid}.{guid}");
+    let body = json!({"identity_id": identity, "subject": subject.to_uppercase()});
+    assert_eq!(fine(operator.post(&person, body).await)["subject"], json!(subject));
+    comes().await.code();
+    assert_eq!(house.user("con@a.test").await, con);
+    let kinds = fine(operator.get(&format!("{path}/names")).await)["kinds"].clone();
+    assert_eq!((&kinds[0]["identities"], &kinds[0]["named"]), (&json!(1), &json!(true)));
+}

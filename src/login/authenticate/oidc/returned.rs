@@ -18,7 +18,7 @@ use crate::login::counted::Heard;
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, authenticate};
 use crate::model::connection::OidcConnection;
-use crate::model::identity::{IdentityFacts, Naming};
+use crate::model::identity::IdentityFacts;
 use crate::model::login::{AwaitedOidc, Away, Proof};
 use crate::model::session::{Assurance, Secrecy, UpstreamName, UpstreamSession};
 use crate::model::user::Profile;
@@ -113,13 +113,14 @@ async fn ask(
         }
     };
     // It has given us what it gives for a code of its own alone.
-    *heard = named(&answer);
+    *heard = named(connection, &answer);
     let id_token = answer.id_token().ok_or(Refusal::IdpAnswerInvalid("id_token_missing"))?;
     let (claims, key) = verified(visitor, connection, (&provider, awaited), id_token, heard).await?;
     let claims = &*kept.insert(claims);
     by_the_other_reader(visitor, connection, awaited, &answer, id_token, &key)?;
-    let subject = claims.sub().map_err(|_| Refusal::IdpAnswerInvalid("sub_invalid"))?.to_owned();
-    *further = userinfo(visitor, connection, &provider, (&answer, claims, &subject), seen).await?;
+    let sub = claims.sub().map_err(|_| Refusal::IdpAnswerInvalid("sub_invalid"))?;
+    let subject = subject(connection, claims, seen)?;
+    *further = userinfo(visitor, connection, &provider, (&answer, claims, sub), seen).await?;
     let userinfo = further.as_ref();
     // What is not as it should be vouches for no second factor, and keeps nobody out.
     let amr = claims.optional_strings("amr").ok().flatten();
@@ -141,19 +142,40 @@ async fn ask(
         session_until: None,
         single_use: None,
         facts,
-        naming: Naming::Sub,
-        upstream_session: Some(upstream_session(claims, &subject)?),
+        naming: connection.oidc.naming(),
+        upstream_session: Some(upstream_session(claims, sub)?),
         left_out,
         subject,
     })
 }
 
+/// What names the person for good. Without it nobody comes in: what else the token calls them may be somebody else's, or no
+/// name that they keep.
+fn subject(
+    connection: OidcConnection<'_>,
+    claims: &Claims,
+    seen: &mut Option<Seen>,
+) -> Result<String, Refusal> {
+    connection.oidc.subject(claims).map_err(|claim| {
+        let found = claims.get(claim).map_or("no", |_| "another");
+        *seen = Some(Seen::new(
+            format!("{claim} in the ID token, a GUID (Entra ID says it to whom asks for the scope profile)"),
+            format!("{found} {claim}"),
+        ));
+        Refusal::IdpAnswerInvalid(match claim {
+            "oid" => "oid_invalid",
+            "tid" => "tid_invalid",
+            _ => "sub_invalid",
+        })
+    })
+}
+
 /// By what the provider will name this session when it ends there (OpenID Connect Back-Channel Logout, section 2.1).
-fn upstream_session(claims: &Claims, subject: &str) -> Result<UpstreamSession, Refusal> {
+fn upstream_session(claims: &Claims, sub: &str) -> Result<UpstreamSession, Refusal> {
     let index = claims.optional_string("sid").map_err(|_| Refusal::IdpAnswerInvalid("sid_invalid"))?;
     let index = index.filter(|index| index.len() <= LONGEST_SID).map(str::to_owned);
     let name = UpstreamName {
-        value: subject.to_owned(),
+        value: sub.to_owned(),
         format: None,
         name_qualifier: None,
         sp_name_qualifier: None,
@@ -180,7 +202,7 @@ async fn userinfo(
     visitor: &Visitor,
     connection: OidcConnection<'_>,
     provider: &Provider,
-    (answer, claims, subject): (&CoreTokenResponse, &Claims, &str),
+    (answer, claims, sub): (&CoreTokenResponse, &Claims, &str),
     seen: &mut Option<Seen>,
 ) -> Result<Option<Claims>, Stop> {
     let settings = connection.oidc;
@@ -202,7 +224,7 @@ async fn userinfo(
         return Err(Refusal::IdpAnswerInvalid("userinfo_status").into());
     }
     let found = Claims::parse(&response.body).map_err(|_| Refusal::IdpAnswerInvalid("userinfo_malformed"))?;
-    if found.sub().ok() != Some(subject) {
+    if found.sub().ok() != Some(sub) {
         return Err(Refusal::IdpAnswerInvalid("userinfo_sub_mismatch").into());
     }
     Ok(Some(found))

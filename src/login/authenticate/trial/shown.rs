@@ -21,7 +21,7 @@ const MOST_NAMES: usize = 60;
 const MOST_VALUES: usize = 20;
 
 /// Claims that a connection may read, or whose absence explains something.
-const CLAIMS: [&str; 17] = [
+const CLAIMS: [&str; 18] = [
     "sub",
     "email",
     "email_verified",
@@ -35,6 +35,7 @@ const CLAIMS: [&str; 17] = [
     "roles",
     "hd",
     "tid",
+    "oid",
     "amr",
     "acr",
     "auth_time",

@@ -43,7 +43,7 @@ pub struct NamesBody {
 impl NamesBody {
     pub fn of(naming: &Naming) -> Self {
         match naming {
-            Naming::Sub => Self::default(),
+            Naming::Sub | Naming::ObjectId => Self::default(),
             Naming::NameId { format, .. } => Self { format: Some(format.clone()), attribute: None },
             Naming::Attribute(name) => Self { format: None, attribute: Some(name.clone()) },
             Naming::AsAddress(kind) => Self::of(kind),
@@ -66,7 +66,7 @@ impl NamesBody {
         let Some(saml) = live.saml().map(|live| live.saml) else {
             return Err(Refused::value(
                 pointer,
-                "a provider that speaks OpenID Connect names people by sub alone",
+                "a provider that speaks OpenID Connect names people in one way alone",
             ));
         };
         let asked = saml.request.name_id_format;
@@ -103,7 +103,7 @@ pub struct NamesPlan {
     pub kinds: Vec<NamesKind>,
 }
 
-/// Neither a format nor an attribute: it is the `sub` of OpenID Connect, or nobody knows it.
+/// Neither a format nor an attribute: it is the `sub` of OpenID Connect, with Entra ID `oid` and `tid`; or nobody knows it.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct NamesKind {
     /// The format of a NameID.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::names::NamesBody;
 use crate::foundation::id::{ConnectionId, IdentityId, UserId};
+use crate::foundation::text::guid;
 use crate::join::notices;
 use crate::manage::api::route::{At, Json, NoBody, NoQuery, Operation, Thing};
 use crate::manage::authority::{Need, OWNERS_FRESH};
@@ -107,7 +108,7 @@ impl Operation for Plan {
 pub struct RelinkPersonBody {
     /// Which of their names, by the plan that somebody has looked at.
     pub identity_id: String,
-    /// What the provider calls them now, exactly as it says it.
+    /// What the provider calls them now, exactly as it says it; with Entra ID `oid` and `tid`, with a dot between them.
     #[schemars(extend("minLength" = 1, "maxLength" = LONGEST))]
     pub subject: String,
     /// Of a SAML connection: the format of the NameID that it is.
@@ -194,8 +195,10 @@ async fn relink(
 fn naming(wanted: &RelinkPersonBody, live: &Connection) -> Result<Naming, Refused> {
     let names = NamesBody { format: wanted.format.clone(), attribute: wanted.attribute.clone() };
     match live.oidc() {
-        Some(_) if names == NamesBody::default() => Ok(Naming::Sub),
-        Some(_) => Err(Refused::value("", "a provider that speaks OpenID Connect names people by sub alone")),
+        Some(live) if names == NamesBody::default() => Ok(live.oidc.naming()),
+        Some(_) => {
+            Err(Refused::value("", "a provider that speaks OpenID Connect names people in one way alone"))
+        }
         None => names.of_live("", live),
     }
 }
@@ -208,6 +211,13 @@ fn subject(text: &str, naming: &Naming) -> Result<String, Refused> {
     if !is_name {
         let why = "must have 1 to 256 characters, without control characters or white space around it";
         return Err(Refused::value("/subject", why));
+    }
+    let is_pair = text.split_once('.').is_some_and(|(oid, tid)| guid(oid).and(guid(tid)).is_some());
+    if *naming == Naming::ObjectId && !is_pair {
+        return Err(Refused::value(
+            "/subject",
+            "must be the oid and the tid of Entra ID, with a dot between them",
+        ));
     }
     Ok(naming.kept(text))
 }

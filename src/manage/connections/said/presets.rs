@@ -2,6 +2,7 @@
 //!
 //! - **Okta**: nothing beyond the defaults.
 //! - **Entra ID**: the issuer names one tenant; `tid` must be that tenant; the domain goes along as `domain_hint`.
+//!   People are known by `oid` and `tid`, which it tells whom asks for the scope `profile`, and not by `sub`.
 //!   `email` is set by the directory's administrators and may be absent: then ask for the optional claim `email`
 //!   in the app registration, or set `email_claim = "preferred_username"` where user names are addresses. Either
 //!   is believed only within domains that the organization has proved.
@@ -11,6 +12,7 @@
 
 use url::Url;
 
+use crate::foundation::text;
 use crate::model::connection::Preset;
 
 const GOOGLE: &str = "https://accounts.google.com";
@@ -24,7 +26,7 @@ pub fn only_issuer(preset: Preset) -> Option<&'static str> {
 }
 
 /// Whether the issuer is one that this provider can have.
-pub fn check_issuer(preset: Preset, url: &Url, text: &str) -> Result<(), &'static str> {
+pub fn check_issuer(preset: Preset, url: &Url, issuer: &str) -> Result<(), &'static str> {
     if url.query().is_some() {
         return Err("an issuer has no query");
     }
@@ -33,10 +35,10 @@ pub fn check_issuer(preset: Preset, url: &Url, text: &str) -> Result<(), &'stati
                     https://login.microsoftonline.com/<tenant id>/v2.0");
     }
     match preset {
-        Preset::Entra if tenant(text).is_none() => {
+        Preset::Entra if tenant(issuer).is_none() => {
             Err("must be https://login.microsoftonline.com/<tenant id>/v2.0, with the tenant's id as a UUID")
         }
-        Preset::Google if text != GOOGLE => Err("must be https://accounts.google.com"),
+        Preset::Google if issuer != GOOGLE => Err("must be https://accounts.google.com"),
         Preset::Keycloak if !is_realm(url) => Err("must end with /realms/<realm>"),
         _ => Ok(()),
     }
@@ -48,8 +50,7 @@ fn first_segment(url: &Url) -> &str {
 
 fn tenant(issuer: &str) -> Option<&str> {
     let id = issuer.strip_prefix("https://login.microsoftonline.com/")?.strip_suffix("/v2.0")?;
-    let plain = id.len() == 36 && uuid::Uuid::try_parse(id).is_ok();
-    (plain && id == id.to_ascii_lowercase()).then_some(id)
+    (text::guid(id).as_deref() == Some(id)).then_some(id)
 }
 
 fn is_realm(url: &Url) -> bool {

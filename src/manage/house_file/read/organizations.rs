@@ -3,6 +3,7 @@
 use super::keys::Keys;
 use super::values;
 use crate::foundation::email::Email;
+use crate::foundation::text;
 use crate::manage::house_file::fault::{Placed, Places};
 use crate::manage::house_file::parts::{AcceptancePart, MemberPart, OrganizationPart, PolicyPart};
 use crate::manage::organizations::Wanted;
@@ -92,7 +93,7 @@ fn read_policy(table: Option<Keys<'_>>) -> PolicyPart {
     wanted.mfa_required_for = roles.map(values::plain);
     wanted.turned = values::switches(&mut keys).into_iter().map(|(switch, on)| (switch, Some(on))).collect();
     wanted.google_hosted_domains = pins(&mut keys, "google_hosted_domains", policy::hosted_domain);
-    wanted.microsoft_tenant_ids = pins(&mut keys, "microsoft_tenant_ids", policy::tenant);
+    wanted.microsoft_tenant_ids = pins(&mut keys, "microsoft_tenant_ids", text::guid);
     wanted.member_list = keys.word("member_list", &["hidden", "names"]).map(|word| word.value);
     wanted.device_sign_in = keys.is_written("device_sign_in").then(|| keys.flag("device_sign_in", false));
     let force = keys.flag("force", false);

@@ -45,7 +45,7 @@ pub async fn verified(
     }
     let (claims, key) = found.ok_or(invalid("id_token_signature"))?;
     provider.has_signed(broker, &connection, &keys).await;
-    *heard = claims.sub().map_or(Heard::Answer, |subject| Heard::Person(subject.to_owned()));
+    *heard = person(connection, &claims);
 
     let leeway = Duration::from_secs(connection.settings.leeway);
     let times = claims.check_times(broker.now(), leeway).and_then(|()| claims.iat());
@@ -65,6 +65,13 @@ pub async fn verified(
         return Err(invalid("required_claim_mismatch").into());
     }
     Ok((claims, key))
+}
+
+/// Whom it is about: as they are known, if it says that.
+pub fn person(connection: OidcConnection<'_>, claims: &Claims) -> Heard {
+    let subject = connection.oidc.subject(claims).ok();
+    let subject = subject.or_else(|| claims.sub().ok().map(str::to_owned));
+    subject.map_or(Heard::Answer, Heard::Person)
 }
 
 /// One key at a time: several may have the same `kid`, and the other reader wants to know which it was.

@@ -8,6 +8,7 @@ use openidconnect::{
 };
 
 use super::Seen;
+use super::id_token::person;
 use crate::broker::connection_return;
 use crate::egress::http::EgressError;
 use crate::egress::openid::Watched;
@@ -79,12 +80,11 @@ pub async fn redeem(
 
 /// For whom the provider's token endpoint has answered. That is enough to tell people apart whom it befell that their
 /// sign-in failed, and for nothing else: no signature was verified.
-pub fn named(answer: &CoreTokenResponse) -> Heard {
+pub fn named(connection: OidcConnection<'_>, answer: &CoreTokenResponse) -> Heard {
     let raw = answer.id_token().map(ToString::to_string).unwrap_or_default();
     let payload = raw.split('.').nth(1).and_then(|part| BASE64URL_NOPAD.decode(part.as_bytes()).ok());
     let claims = payload.and_then(|payload| Claims::parse(&payload).ok());
-    let subject = claims.and_then(|claims| claims.sub().ok().map(str::to_owned));
-    subject.map_or(Heard::Answer, Heard::Person)
+    claims.map_or(Heard::Answer, |claims| person(connection, &claims))
 }
 
 /// For whom a provider has given a code that says of us that we are not who we say: as it tells who we were before, while
@@ -103,7 +103,7 @@ pub async fn heard_by_former(
     let Some(former) = same else { return Heard::Answer };
     let (mut heard, mut seen) = (Heard::Nothing, None);
     match redeem(visitor, former, provider, (awaited, code), (&mut heard, &mut seen)).await {
-        Ok(answer) => named(&answer),
+        Ok(answer) => named(former, &answer),
         Err(_) => Heard::Answer,
     }
 }
