@@ -86,11 +86,18 @@ impl Keep {
 }
 
 /// Records an event.
+///
+/// # Errors
+/// [`StoreError::Conflict`], which may be tried again; else [`StoreError::Unrecorded`].
 pub async fn record(
     tx: &mut Tx<'_>,
     random: &Random,
     now: Moment,
     event: &AuditEvent,
 ) -> Result<(), StoreError> {
-    audit_events::insert(tx, AuditEventId::new(random, now), event, now).await
+    let written = audit_events::insert(tx, AuditEventId::new(random, now), event, now).await;
+    written.map_err(|error| match error {
+        StoreError::Conflict => error,
+        other => StoreError::Unrecorded(other.to_string()),
+    })
 }

@@ -287,7 +287,7 @@ impl Refused {
             return Self::Conflict;
         }
         names::audit_failed();
-        tracing::error!(%error, "an audit event could not be written");
+        tracing::error!(%error, "what cannot be recorded is not done");
         Self::new(Code::AuditUnavailable, Code::AuditUnavailable.title())
     }
 
@@ -351,6 +351,7 @@ impl From<StoreError> for Refused {
     fn from(error: StoreError) -> Self {
         match &error {
             StoreError::Conflict => Self::Conflict,
+            StoreError::Unrecorded(_) => Self::unrecorded(error),
             StoreError::NulInText => Self::new(Code::InvalidValue, "a text holds a NUL"),
             StoreError::Unique { what } => match TAKEN.iter().find(|(index, _)| index == what) {
                 Some((_, code)) => Self::new(*code, code.title()),

@@ -20,6 +20,19 @@ async fn current(api: &Api) -> Value {
 }
 
 #[tokio::test]
+async fn m08_a_switch_that_cannot_be_recorded_is_refused_like_every_other_write() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        let con = Api::with(&house, Some(access_token(&house, "con@a.test", "org-a").await)).await;
+        house.execute("ALTER TABLE audit_events RENAME TO gone").await;
+        assert_eq!(told(&switch(&con, "org-b").await), (503, "audit_unavailable".into()));
+        house.execute("ALTER TABLE gone RENAME TO audit_events").await;
+        assert_eq!(current(&con).await, Value::Null);
+        assert_eq!(switch(&con, "org-b").await.status, 200);
+    }
+}
+
+#[tokio::test]
 async fn s0_15_s0_21_s0_22_s1_r10_who_switches_has_one_current_organization_of_their_own() {
     for engine in ENGINES {
         let mut house = House::on(engine).await;

@@ -35,6 +35,9 @@ pub enum StoreError {
     /// A mistake of ours: SQL that one engine refuses, or parameters that do not fit.
     #[error("wrong statement: {0}")]
     Statement(String),
+    /// What a change tells of itself in the audit trail; it was not made either.
+    #[error("an audit event could not be written: {0}")]
+    Unrecorded(String),
     /// A statement failed before in this transaction, so it cannot be committed.
     #[error("an earlier statement of this transaction failed")]
     Doomed,
