@@ -384,6 +384,29 @@ async fn h02_s1_t2_what_the_operator_s_file_locks_out_is_told_by_name() {
     }
 }
 
+#[tokio::test]
+async fn h02_s1_t2_a_file_whose_policies_lock_out_is_refused_by_the_name_of_each_organization() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        Api::person(&house, "ann@a.test", "org-a").await;
+        Api::person(&house, "bob@b.test", "org-b").await;
+        let policy = |slug| format!("[organization.{slug}.policy]\nlog_in_with_oidc = false\n");
+        let file = format!("{}{}", policy("org-a"), policy("org-b"));
+        let before = house.before().await;
+        let told = house.tries(&file).await.unwrap_err();
+        for slug in ["org-a", "org-b"] {
+            let why =
+                format!(": organization {slug}: no owner would be left whose way of signing in is open");
+            assert!(told.contains(&why), "{told}");
+        }
+        assert!(!told.contains(": :"), "{told}");
+        house.unchanged(&before).await;
+        let forced = file.replace("log_in", "force = true\nlog_in");
+        let locked = house.reports(&forced, Mode::Apply).await.warnings;
+        assert_eq!(locked.len(), 2, "{locked:?}");
+    }
+}
+
 fn with(mut body: Value, name: &str, value: &str) -> Value {
     body[name] = json!(value);
     body

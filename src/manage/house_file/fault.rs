@@ -62,6 +62,7 @@ impl Places {
             let (Pointed::Pointer(pointer) | Pointed::Parameter(pointer)) = place;
             match self.of(&pointer) {
                 Some(at) => Fault { at, message: detail },
+                None if pointer.is_empty() => Fault { at, message: detail },
                 None => Fault { at, message: format!("{}: {detail}", pointer.trim_start_matches('/')) },
             }
         };

@@ -9,6 +9,7 @@ use crate::manage::house_file::change::{Change as Told, Kind};
 use crate::manage::house_file::parts::{AcceptancePart, OrganizationPart};
 use crate::manage::organizations as room;
 use crate::manage::policy;
+use crate::manage::refused::{Code, Refused};
 use crate::model::organization::{DelegationAcceptance, Enforcement, Organization};
 use crate::model::policy::Switch;
 use crate::store::durable::engine::StoreError;
@@ -172,6 +173,10 @@ impl<'p> Plan<'p, '_> {
             };
             let after = match outcome {
                 Ok(after) => after,
+                Err(Refused::Told(told)) if told.code == Code::PolicyLocksOut => {
+                    self.refuse(part.slug.at, format!("organization {}: {}", part.slug.value, told.detail));
+                    continue;
+                }
                 Err(refused) => {
                     self.refused_in(part.slug.at, &part.policy.places, refused)?;
                     continue;
