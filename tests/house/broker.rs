@@ -383,8 +383,9 @@ impl House {
     pub async fn as_superuser(&self, sql: &str) -> u64 {
         for table in ["audit_events", "audit_links", "audit_checkpoints"] {
             if self.broker.db.engine() == "sqlite" {
-                self.execute(&format!("DROP TRIGGER IF EXISTS {table}_no_update")).await;
-                self.execute(&format!("DROP TRIGGER IF EXISTS {table}_no_delete")).await;
+                for verb in ["update", "delete", "replace"] {
+                    self.execute(&format!("DROP TRIGGER IF EXISTS {table}_no_{verb}")).await;
+                }
             } else {
                 self.execute(&format!("DROP TRIGGER IF EXISTS {table}_append_only ON {table}")).await;
             }

@@ -590,6 +590,53 @@ pub async fn on_sqlite_nothing_is_acknowledged_before_the_commit() {
     .await;
 }
 
+/// One row of each table that only grows.
+const OF_THE_TRAIL: [&str; 3] = [
+    "INSERT INTO audit_events (id, project_id, at, actor, actor_kind, action, outcome, detail)
+     VALUES ('one', 'p', 1, 'ann', 'user', 'test', 'granted', '{}')",
+    "INSERT INTO audit_links (project_id, chain, place, event_id, hash) VALUES ('p', '', 1, 'one', 'x')",
+    "INSERT INTO audit_checkpoints (project_id, chain, place, jws, created_at) VALUES ('p', '', 1, 'jws', 1)",
+];
+
+/// As any other program does that opens the file.
+#[tokio::test]
+pub async fn m08_on_sqlite_nobody_replaces_a_row_of_the_audit_trail() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("behalf.db");
+    let settings =
+        config::Database { url: format!("sqlite:{}", path.display()), connections: 1, statement_timeout: 20 };
+    let db = Database::open(&settings).await.unwrap();
+    let other = rusqlite::Connection::open(&path).unwrap();
+    for sql in OF_THE_TRAIL {
+        other.execute_batch(sql).unwrap();
+        let table = sql.split(' ').nth(2).unwrap();
+        let mut ways = vec![
+            sql.replace("INSERT", "INSERT OR REPLACE"),
+            sql.replace("INSERT", "REPLACE"),
+            // What SQLite itself tells rows apart by.
+            sql.replace(" (", " (rowid, ")
+                .replace("VALUES (rowid, ", "VALUES (1, ")
+                .replace("'p', ", "'q', ")
+                .replace("'one'", "'two'")
+                .replace("INSERT", "REPLACE"),
+        ];
+        if table == "audit_links" {
+            ways.push(sql.replace("'', 1", "'', 2").replace("INSERT", "REPLACE"));
+        }
+        for way in ways {
+            let told = other.execute_batch(&way).unwrap_err().to_string();
+            assert!(told.contains(&format!("{table} is append-only")), "{way}: {told}");
+        }
+    }
+    // What is new comes in, by whoever writes it.
+    let (event, link) =
+        (OF_THE_TRAIL[0].replace("'one'", "'two'"), OF_THE_TRAIL[1].replace("1, 'one'", "2, 'two'"));
+    other.execute_batch(&event).unwrap();
+    other.execute_batch(&link).unwrap();
+    let many = db.one("SELECT COUNT(*) FROM audit_events", &[]).await.unwrap().unwrap();
+    assert_eq!(many.get::<i64>(0).unwrap(), 2);
+}
+
 #[tokio::test]
 pub async fn on_sqlite_a_writer_is_told_that_another_process_holds_the_file() {
     let folder = tempfile::tempdir().unwrap();

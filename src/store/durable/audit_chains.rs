@@ -255,7 +255,9 @@ pub async fn sign(
 ) -> Result<(), StoreError> {
     let (project, name, place) = (chain.project, chain.name(), checkpoint.place);
     tx.execute(
-        "INSERT INTO audit_checkpoints (project_id, chain, place, jws, created_at) VALUES ($1, $2, $3, $4, $5)
+        "INSERT INTO audit_checkpoints (project_id, chain, place, jws, created_at)
+         SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), CAST($3 AS BIGINT), CAST($4 AS TEXT), CAST($5 AS BIGINT)
+         WHERE NOT EXISTS (SELECT 1 FROM audit_checkpoints WHERE project_id = $1 AND chain = $2 AND place = $3)
          ON CONFLICT DO NOTHING",
         params![project, &name, place, jws, now],
     )

@@ -67,8 +67,12 @@ impl Read for Tx<'_> {
 refinery::embed_migrations!("src/store/durable/migrations");
 
 /// Tables of which no row changes or goes: the trail, and what it is sealed with. Each engine refuses it in words of its own,
-/// so this is no step of the schema, but looked to at every start.
-const APPEND_ONLY: [&str; 3] = ["audit_events", "audit_links", "audit_checkpoints"];
+/// so this is no step of the schema, but looked to at every start. With what no two rows of each have alike.
+const APPEND_ONLY: [(&str, &[&[&str]]); 3] = [
+    ("audit_events", &[&["id"]]),
+    ("audit_links", &[&["project_id", "chain", "place"], &["event_id"]]),
+    ("audit_checkpoints", &[&["project_id", "chain", "place"]]),
+];
 
 static STATEMENTS: AtomicU64 = AtomicU64::new(0);
 

@@ -354,7 +354,7 @@ fn refused(error: tokio_postgres::Error) -> StoreError {
 /// See [`super::APPEND_ONLY`]. Once for each statement; what is there already is left alone, for to make it anew would hold up
 /// whoever writes meanwhile.
 fn guard() -> String {
-    let one = |table: &str| {
+    let one = |(table, _)| {
         format!(
             "IF NOT EXISTS (SELECT FROM pg_trigger
                             WHERE tgrelid = '{table}'::regclass AND tgname = '{table}_append_only') THEN

@@ -176,18 +176,38 @@ fn set_up(writer: &Connection) -> Result<(), StoreError> {
     writer.pragma_update(None, "foreign_keys", "ON").map_err(refused)
 }
 
-/// See [`super::APPEND_ONLY`].
+/// See [`super::APPEND_ONLY`]. A trigger that is not as it was made is made anew.
 fn guard(writer: &Connection) -> Result<(), StoreError> {
-    for table in super::APPEND_ONLY {
-        for verb in ["update", "delete"] {
-            let sql = format!(
-                "CREATE TRIGGER IF NOT EXISTS {table}_no_{verb} BEFORE {verb} ON {table}
-                 BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+    for (table, keys) in super::APPEND_ONLY {
+        let is_there = is_there(table, keys);
+        for (name, when) in [("update", "UPDATE"), ("delete", "DELETE"), ("replace", "INSERT")] {
+            let condition = if when == "INSERT" { format!("WHEN {is_there} ") } else { String::new() };
+            let name = format!("{table}_no_{name}");
+            let wanted = format!(
+                "CREATE TRIGGER {name} BEFORE {when} ON {table} \
+                 {condition}BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
             );
-            writer.execute_batch(&sql).map_err(refused)?;
+            let sql = "SELECT 1 FROM sqlite_master WHERE type = 'trigger' AND name = $1 AND sql = $2";
+            let known = writer.prepare(sql).and_then(|mut known| known.exists([&name, &wanted]));
+            if !known.map_err(refused)? {
+                let anew = format!("BEGIN IMMEDIATE; DROP TRIGGER IF EXISTS {name}; {wanted}; COMMIT");
+                writer.execute_batch(&anew).map_err(refused)?;
+            }
         }
     }
     Ok(())
+}
+
+/// Whether a row that comes would take the place of another one. What `REPLACE` deletes asks a trigger for deletes only
+/// where `recursive_triggers` is on, which is for each program to say. Where nobody gives a `rowid`, it is -1 here.
+fn is_there(table: &str, keys: &[&[&str]]) -> String {
+    let taken = |key: &&[&str]| {
+        let same: Vec<_> = key.iter().map(|column| format!("{column} = NEW.{column}")).collect();
+        format!("EXISTS (SELECT 1 FROM {table} WHERE {})", same.join(" AND "))
+    };
+    let rowid: &[&str] = &["rowid"];
+    let taken: Vec<_> = [rowid].iter().chain(keys).map(taken).collect();
+    taken.join(" OR ")
 }
 
 fn reader(path: &Path, wait: Duration) -> Result<Connection, StoreError> {
