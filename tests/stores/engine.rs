@@ -131,6 +131,7 @@ on_both_engines! {
     of_many_at_once_each_is_kept_or_undone_alone,
     two_handles_share_the_store,
     a_cancelled_writer_leaves_all_or_nothing,
+    m08_the_next_start_puts_back_what_keeps_the_audit_trail,
 }
 
 /// An error of a room, which wraps that of the store.
@@ -597,6 +598,49 @@ const OF_THE_TRAIL: [&str; 3] = [
     "INSERT INTO audit_links (project_id, chain, place, event_id, hash) VALUES ('p', '', 1, 'one', 'x')",
     "INSERT INTO audit_checkpoints (project_id, chain, place, jws, created_at) VALUES ('p', '', 1, 'jws', 1)",
 ];
+
+async fn m08_the_next_start_puts_back_what_keeps_the_audit_trail(store: Empty) {
+    let done =
+        async |db: &Database, sql: &'static str| db.write(async move |tx| tx.execute(sql, &[]).await).await;
+    done(&store.db, OF_THE_TRAIL[0]).await.unwrap();
+    let change = "UPDATE audit_events SET actor = 'eve'";
+    let off: &[&[&'static str]] = match store.db.engine() {
+        "sqlite" => &[
+            &["DROP TRIGGER audit_events_no_update"],
+            &[
+                "DROP TRIGGER audit_events_no_update",
+                "CREATE TRIGGER audit_events_no_update BEFORE UPDATE ON audit_events BEGIN SELECT 1; END",
+            ],
+        ],
+        _ => &[
+            &["DROP TRIGGER audit_events_append_only ON audit_events"],
+            &["ALTER TABLE audit_events DISABLE TRIGGER audit_events_append_only"],
+            &["ALTER TABLE audit_events ENABLE REPLICA TRIGGER audit_events_append_only"],
+            &["CREATE OR REPLACE FUNCTION append_only() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'"],
+            &[
+                "DROP TRIGGER audit_events_append_only ON audit_events",
+                "CREATE TRIGGER audit_events_append_only BEFORE UPDATE ON audit_events FOR EACH STATEMENT
+                 WHEN (1 = 2) EXECUTE FUNCTION append_only()",
+            ],
+            &[
+                "DROP TRIGGER audit_events_append_only ON audit_events",
+                "CREATE TRIGGER audit_events_append_only BEFORE UPDATE OF at OR DELETE OR TRUNCATE ON audit_events
+                 FOR EACH STATEMENT EXECUTE FUNCTION append_only()",
+            ],
+        ],
+    };
+    for statements in off {
+        for sql in *statements {
+            done(&store.db, sql).await.unwrap();
+        }
+        assert_eq!(done(&store.db, change).await, Ok(1), "{statements:?}");
+        let next = store.another_handle().await;
+        for db in [&store.db, &next] {
+            let told = done(db, change).await;
+            assert!(matches!(&told, Err(StoreError::Constraint(_))), "{statements:?}: {told:?}");
+        }
+    }
+}
 
 /// As any other program does that opens the file.
 #[tokio::test]

@@ -351,17 +351,22 @@ fn refused(error: tokio_postgres::Error) -> StoreError {
     }
 }
 
-/// See [`super::APPEND_ONLY`]. Once for each statement; what is there already is left alone, for to make it anew would hold up
-/// whoever writes meanwhile.
+/// See [`super::APPEND_ONLY`]. Once for each statement; what is there as it was made, and switched on, is left alone, for to
+/// make it anew would hold up whoever writes meanwhile. The type of a trigger: before (2), delete (8), update (16), truncate
+/// (32); see PostgreSQL's `pg_trigger.h`.
 fn guard() -> String {
+    let refuse = "$refuse$ BEGIN
+        RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'check_violation';
+    END $refuse$";
     let one = |(table, _)| {
         format!(
-            "IF NOT EXISTS (SELECT FROM pg_trigger
-                            WHERE tgrelid = '{table}'::regclass AND tgname = '{table}_append_only') THEN
-                 CREATE OR REPLACE FUNCTION append_only() RETURNS trigger LANGUAGE plpgsql AS $refuse$
-                 BEGIN
-                     RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'check_violation';
-                 END $refuse$;
+            "IF NOT EXISTS (SELECT FROM pg_trigger t JOIN pg_proc f ON f.oid = t.tgfoid
+                            WHERE t.tgrelid = '{table}'::regclass AND t.tgname = '{table}_append_only'
+                              AND t.tgenabled IN ('O', 'A') AND t.tgtype = 58 AND t.tgqual IS NULL
+                              AND t.tgattr::text = '' AND f.oid = to_regprocedure('append_only()')
+                              AND f.prosrc = {refuse}) THEN
+                 CREATE OR REPLACE FUNCTION append_only() RETURNS trigger LANGUAGE plpgsql AS {refuse};
+                 DROP TRIGGER IF EXISTS {table}_append_only ON {table};
                  CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table}
                  FOR EACH STATEMENT EXECUTE FUNCTION append_only();
              END IF;"
