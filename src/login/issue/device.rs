@@ -226,7 +226,7 @@ impl Approving {
             .request(Some(self.tag))
             .with("address", self.address.as_str())
             .with("device_address", self.device.address.as_str());
-        audit::record(tx, &self.random, request.now, &minted.describe(event)).await?;
+        minted.record(tx, &self.random, request.now, event).await?;
         Ok(Ok(()))
     }
 }

@@ -8,11 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
+use crate::audit;
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{ApplicationId, OrganizationId, ProjectId, SessionId};
+use crate::foundation::random::Random;
 use crate::login::refusal::Refusal;
 use crate::model::application::Application;
-use crate::model::audit_event::AuditEvent;
+use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::model::consent::Place;
 use crate::model::delegation::Delegation;
 use crate::model::grant::Epochs;
@@ -106,6 +108,33 @@ impl Minted {
                 .with("delegation", json!(delegation.id.to_string())),
             None => event,
         }
+    }
+
+    /// Records that something begins to be issued: in the trail of the organization that is acted for, and in that of the
+    /// home organization, whose people act. That one is told for whom, and not by which application (demands 4.5).
+    pub async fn record(
+        &self,
+        tx: &mut Tx<'_>,
+        random: &Random,
+        now: Moment,
+        event: AuditEvent,
+    ) -> Result<(), StoreError> {
+        let request = event.request_id;
+        audit::record(tx, random, now, &self.describe(event)).await?;
+        let Some((acting, (home, delegation))) =
+            self.acting.as_ref().and_then(|acting| Some((acting, acting.on_behalf.as_ref()?)))
+        else {
+            return Ok(());
+        };
+        let event = AuditEvent::new(self.application.project_id, "delegation.used", Outcome::Granted)
+            .organization(Some(home.id))
+            .actor(self.user.id)
+            .subject(delegation.id)
+            .request(request)
+            .with("session", self.session.id.to_string())
+            .with("target", acting.organization.id.to_string())
+            .with("target_slug", acting.organization.slug.as_str());
+        audit::record(tx, random, now, &event).await
     }
 }
 

@@ -182,7 +182,7 @@ impl Issue {
             .actor(minted.user.id)
             .subject(grant.id)
             .request(Some(self.tag));
-        audit::record(tx, &self.random, now, &minted.describe(event)).await?;
+        minted.record(tx, &self.random, now, event).await?;
         Ok(Ok(()))
     }
 }

@@ -236,8 +236,11 @@ impl Exchanging {
             ..subject
         };
         grants::insert(tx, &grant, None, self.now).await?;
-        let event = minted.describe(event).subject(grant.id);
-        audit::record(tx, &self.random, self.now, &event).await?;
+        let event = event.subject(grant.id);
+        match stays {
+            true => audit::record(tx, &self.random, self.now, &minted.describe(event)).await?,
+            false => minted.record(tx, &self.random, self.now, event).await?,
+        }
         let granted = Granted::of(tx, grant, minted, &self.proved, self.now).await?;
         Ok(Ok(granted.bound_like(&self.bound)))
     }
