@@ -7,8 +7,8 @@ use crate::join::notices;
 use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::model::connection::{Connection, Ending, Notice};
 use crate::model::mail::Kind;
-use crate::store::durable::connection_notices;
 use crate::store::durable::engine::{StoreError, Tx};
+use crate::store::durable::{connection_notices, mails};
 
 /// What of this is told now. Two of one kind make one mail.
 pub async fn tell(
@@ -56,8 +56,14 @@ async fn is_news(
     connection: &Connection,
     (what, moment, stage): (Notice, Moment, i64),
 ) -> Result<bool, StoreError> {
-    let news =
-        connection.is_active() && connection_notices::tell(tx, connection.id, what, (moment, stage)).await?;
+    // Where no owner can be written to yet, it is told once there is one.
+    let is_for_somebody = match connection.organization_id {
+        Some(organization) => !mails::owners(tx, organization, 1).await?.is_empty(),
+        None => true,
+    };
+    let news = connection.is_active()
+        && is_for_somebody
+        && connection_notices::tell(tx, connection.id, what, (moment, stage)).await?;
     if news {
         let (action, when) = action(what);
         let event = AuditEvent::new(keep.project.id, action, Outcome::Refused)

@@ -134,3 +134,62 @@ async fn h17_h18_owners_are_mailed_once_that_metadata_has_not_come_for_days() {
         assert_eq!(house.events_of("organization.connection.metadata_unreadable").await, 2);
     }
 }
+
+#[tokio::test]
+async fn h18_where_nobody_can_be_written_to_a_notice_waits_for_an_owner_and_is_mailed_once() {
+    for engine in ENGINES {
+        let house = Plan { engine, ..Plan::saml() }.build().await;
+        let end = house.saml("cb").signer.certificate.not_after();
+        for days in [60, 30] {
+            looks(&house, end, days).await;
+            assert_eq!(house.count("mails").await, 0);
+            assert_eq!(house.count("connection_notices").await, 0, "what nobody was told counts as told to none");
+            assert_eq!(house.events_of("organization.connection.certificate_ending").await, 0);
+        }
+        has_an_owner(&house).await;
+        for days in [29, 28, 8] {
+            looks(&house, end, days).await;
+            assert_eq!(mails(&house, "certificate_ending").await, 1, "{days} days before");
+        }
+        looks(&house, end, 7).await;
+        assert_eq!(mails(&house, "certificate_ending").await, 2);
+    }
+}
+
+#[tokio::test]
+async fn h17_h18_health_tells_all_that_is_to_be_seen_to_of_a_provider() {
+    let plan = Plan::saml();
+    let idp = LyingSamlIdp::new("cb", plan.clock.clone());
+    let publisher = Publisher::of(idp.metadata()).await;
+    let mut plan = plan.with_saml_keys("cb", &format!("metadata_url = \"{}\"\n", publisher.url));
+    plan.saml.insert("cb".to_owned(), idp);
+    let house = plan.build().await;
+    let operator = Api::operator(&house).await;
+    let advice = async || {
+        let read = fine(operator.get("/organizations/org-b/health").await);
+        let checks = read["checks"].as_array().unwrap().clone();
+        let of = checks.into_iter().find(|check| check["id"] == "upstream_review").unwrap();
+        of["advice"].as_str().unwrap().to_owned()
+    };
+    let reads_daily = async || {
+        for _ in 0..5 {
+            house.turn_clock(86_400);
+            chores::metadata::look(&house.broker).await.unwrap();
+        }
+    };
+    let told = ["could not be read since", "offers what nobody has confirmed", "A certificate of the provider of cb"];
+    reads_daily().await;
+    let quiet = advice().await;
+    assert!(told.iter().all(|told| !quiet.contains(told)), "{quiet}");
+
+    let stranger = Signer::new("stranger", house.clock.now());
+    publisher.says(house.saml("cb").metadata_with(&[&stranger.certificate]));
+    reads_daily().await;
+    publisher.fails();
+    reads_daily().await;
+    looks(&house, house.saml("cb").signer.certificate.not_after(), 20).await;
+    let all = advice().await;
+    for told in told {
+        assert!(all.contains(told), "{told}: {all}");
+    }
+}

@@ -31,6 +31,8 @@ const FEW: i64 = 5;
 const REMEMBERED: Duration = Duration::from_secs(7 * 86_400);
 /// After so many tries in a row it is told that metadata cannot be read.
 const UNREADABLE: i64 = 3;
+/// So much is told of providers at once.
+const MOST_TOLD: usize = 10;
 /// Claims of one organization are few.
 const MOST: u32 = 1_000;
 
@@ -75,8 +77,8 @@ struct Known<'a> {
     to_review: Vec<(String, Moment)>,
     /// A connection, with a role that it is to give to newcomers and does not.
     ungiven: Option<(String, String)>,
-    /// What ends of what is known of a provider, and what to do.
-    worry: Option<String>,
+    /// What ends of what is known of providers, or is not read or confirmed, and what to do.
+    worries: Vec<String>,
     /// A connection whose sign-ins leave groups out, and since when.
     groups_missing: Option<(String, Moment)>,
     failing_since: Option<Moment>,
@@ -125,7 +127,8 @@ async fn known<'a>(
         Some((connection.slug.clone(), at))
     });
     let custom = roles::permissions(db, project.id, id).await?;
-    let unreadable = metadata_reads::failing(db, id, UNREADABLE).await?;
+    let unreadable = metadata_reads::failing(db, id, (UNREADABLE, MOST_TOLD + 1)).await?;
+    let worries = own.iter().flat_map(|found| worries(found, now));
     Ok(Known {
         organization,
         facts: readiness::facts(db, id, &organization.policy, switches, now).await?,
@@ -134,7 +137,7 @@ async fn known<'a>(
         ungiven: own.iter().find_map(|found| ungiven(found, &custom)),
         custom,
         to_review: connections::to_review(db, id).await?,
-        worry: own.iter().find_map(|found| worry(found, now)).or_else(|| unreadable.map(of_unreadable)),
+        worries: unreadable.into_iter().map(of_unreadable).chain(worries).collect(),
         groups_missing,
         failing_since: failing.filter_map(|(_, run)| run.failing_since).min(),
         ended: connection_runs::totals(db, id, now.minus(HOUR)).await?,
@@ -142,24 +145,25 @@ async fn known<'a>(
 }
 
 /// What somebody should see to before people notice.
-fn worry(connection: &Connection, now: Moment) -> Option<String> {
-    let (saml, slug) = (connection.saml().filter(|_| connection.is_active())?.saml, &connection.slug);
-    if let Some(until) = saml.running_out(now) {
+fn worries(connection: &Connection, now: Moment) -> Vec<String> {
+    let Some(saml) = connection.saml().filter(|_| connection.is_active()) else { return Vec::new() };
+    let (saml, slug) = (saml.saml, &connection.slug);
+    let ends = saml.running_out(now).map(|until| {
         let until = until.rfc3339();
-        return Some(format!("The metadata of the provider of {slug} is valid until {until} only: {RENEW}."));
-    }
-    if let Some(why) = saml.metadata.as_ref().and_then(|metadata| metadata.offer.as_ref()) {
-        return Some(format!(
-            "The metadata of the provider of {slug} offers what nobody has confirmed: {why}; {OFFERED}."
-        ));
-    }
-    if let Some((_, worry)) = saml.idp.worries(now).into_iter().next() {
-        return Some(format!("A certificate of the provider of {slug} {worry}: {}.", worry.advice()));
-    }
-    let (_, worry) = saml.own.worries(now).into_iter().next()?;
-    Some(format!(
-        "A certificate of ours that was brought for {slug} {worry}: bring its successor, and show it to the provider."
-    ))
+        format!("The metadata of the provider of {slug} is valid until {until} only: {RENEW}.")
+    });
+    let offered = saml.metadata.as_ref().and_then(|metadata| metadata.offer.as_ref()).map(|why| {
+        format!("The metadata of the provider of {slug} offers what nobody has confirmed: {why}; {OFFERED}.")
+    });
+    let theirs = saml.idp.worries(now).into_iter().map(|(_, worry)| {
+        format!("A certificate of the provider of {slug} {worry}: {}.", worry.advice())
+    });
+    let ours = saml.own.worries(now).into_iter().map(|(_, worry)| {
+        format!(
+            "A certificate of ours that was brought for {slug} {worry}: bring its successor, and show it to the provider."
+        )
+    });
+    ends.into_iter().chain(offered).chain(theirs).chain(ours).collect()
 }
 
 /// Nobody is shut out by it yet, and no change of the provider's reaches us.
@@ -265,25 +269,27 @@ fn break_glass(known: &Known<'_>) -> Check {
 }
 
 fn review(known: &Known<'_>) -> Check {
-    let make = |status, advice: String| Check::new("upstream_review", "S1-A7", status, advice);
-    match known.to_review.first() {
-        None => match &known.worry {
-            Some(worry) => make(Status::Warn, worry.clone()),
-            None => make(
-                Status::Ok,
-                "No provider has changed what it says of itself since you last looked.".into(),
-            ),
-        },
-        Some((slug, since)) => {
-            let others = known.to_review.len() - 1;
-            let more = if others == 0 { String::new() } else { format!(" and {others} more") };
-            let advice = format!(
-                "The provider of {slug}{more} has changed what it says of itself: see the audit trail, try a sign-in, \
-                 and say that you have looked."
-            );
-            Check { since: Some(*since), ..make(Status::Warn, advice) }
-        }
+    let changed = known.to_review.first().map(|(slug, _)| {
+        let others = known.to_review.len() - 1;
+        let more = if others == 0 { String::new() } else { format!(" and {others} more") };
+        format!(
+            "The provider of {slug}{more} has changed what it says of itself: see the audit trail, try a sign-in, and say \
+             that you have looked."
+        )
+    });
+    let mut told: Vec<_> = changed.into_iter().chain(known.worries.iter().cloned()).collect();
+    let more = told.len().saturating_sub(MOST_TOLD);
+    told.truncate(MOST_TOLD);
+    if more > 0 {
+        told.push(format!("And {more} more: see the warnings of each connection."));
     }
+    let make = |status, advice: String| Check::new("upstream_review", "S1-A7", status, advice);
+    if told.is_empty() {
+        let advice = "No provider has changed what it says of itself since you last looked.";
+        return make(Status::Ok, advice.into());
+    }
+    let since = known.to_review.first().map(|(_, since)| *since);
+    Check { since, ..make(Status::Warn, told.join(" ")) }
 }
 
 fn sign_ins(known: &Known<'_>) -> Check {

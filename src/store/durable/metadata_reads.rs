@@ -46,17 +46,17 @@ pub async fn due(
     rows.iter().map(|row| Ok((row.get(5)?, read(row)?))).collect()
 }
 
-/// Of an organization's connections, the one whose metadata has been unreadable for longest, since when, and why the last
-/// time; of those that failed at least so often in a row.
+/// Of an organization's connections, at most so many whose metadata could not be read at least so often in a row, the longest
+/// one first: since when, and why the last time.
 pub async fn failing(
     db: &mut impl Read,
     organization: OrganizationId,
-    least: i64,
-) -> Result<Option<(String, Moment, Option<String>)>, StoreError> {
+    (least, most): (i64, usize),
+) -> Result<Vec<(String, Moment, Option<String>)>, StoreError> {
     let sql = "SELECT c.slug, m.read_at, m.failure FROM metadata_reads m JOIN connections c ON c.id = m.connection_id
-               WHERE c.organization_id = $1 AND c.state = 'active' AND m.failures >= $2 ORDER BY m.read_at LIMIT 1";
-    let row = db.one(sql, params![organization, least]).await?;
-    row.map(|row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).transpose()
+               WHERE c.organization_id = $1 AND c.state = 'active' AND m.failures >= $2 ORDER BY m.read_at LIMIT $3";
+    let rows = db.all(sql, params![organization, least, most as i64]).await?;
+    rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).collect()
 }
 
 /// Takes one turn: false where another node has taken it.
