@@ -143,7 +143,11 @@ async fn h18_where_nobody_can_be_written_to_a_notice_waits_for_an_owner_and_is_m
         for days in [60, 30] {
             looks(&house, end, days).await;
             assert_eq!(house.count("mails").await, 0);
-            assert_eq!(house.count("connection_notices").await, 0, "what nobody was told counts as told to none");
+            assert_eq!(
+                house.count("connection_notices").await,
+                0,
+                "what nobody was told counts as told to none"
+            );
             assert_eq!(house.events_of("organization.connection.certificate_ending").await, 0);
         }
         has_an_owner(&house).await;
@@ -158,7 +162,7 @@ async fn h18_where_nobody_can_be_written_to_a_notice_waits_for_an_owner_and_is_m
 
 #[tokio::test]
 async fn h17_h18_health_tells_all_that_is_to_be_seen_to_of_a_provider() {
-    let plan = Plan::saml();
+    let plan = Plan::on(Engine::Sqlite);
     let idp = LyingSamlIdp::new("cb", plan.clock.clone());
     let publisher = Publisher::of(idp.metadata()).await;
     let mut plan = plan.with_saml_keys("cb", &format!("metadata_url = \"{}\"\n", publisher.url));
@@ -177,7 +181,11 @@ async fn h17_h18_health_tells_all_that_is_to_be_seen_to_of_a_provider() {
             chores::metadata::look(&house.broker).await.unwrap();
         }
     };
-    let told = ["could not be read since", "offers what nobody has confirmed", "A certificate of the provider of cb"];
+    let told = [
+        "could not be read since",
+        "offers what nobody has confirmed",
+        "A certificate of the provider of cb",
+    ];
     reads_daily().await;
     let quiet = advice().await;
     assert!(told.iter().all(|told| !quiet.contains(told)), "{quiet}");

@@ -133,7 +133,7 @@ impl Minted {
             .request(request)
             .with("session", self.session.id.to_string())
             .with("target", acting.organization.id.to_string())
-            .with("target_slug", acting.organization.slug.as_str());
+            .with("target_name", acting.organization.slug.as_str());
         audit::record(tx, random, now, &event).await
     }
 }

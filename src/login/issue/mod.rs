@@ -19,7 +19,6 @@ use std::time::Duration;
 use super::Stop;
 use super::flow::Claim;
 use super::refusal::Refusal;
-use crate::audit;
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{GrantId, RequestId, SessionId};
 use crate::foundation::random::Random;

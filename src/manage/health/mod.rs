@@ -155,9 +155,10 @@ fn worries(connection: &Connection, now: Moment) -> Vec<String> {
     let offered = saml.metadata.as_ref().and_then(|metadata| metadata.offer.as_ref()).map(|why| {
         format!("The metadata of the provider of {slug} offers what nobody has confirmed: {why}; {OFFERED}.")
     });
-    let theirs = saml.idp.worries(now).into_iter().map(|(_, worry)| {
-        format!("A certificate of the provider of {slug} {worry}: {}.", worry.advice())
-    });
+    let theirs =
+        saml.idp.worries(now).into_iter().map(|(_, worry)| {
+            format!("A certificate of the provider of {slug} {worry}: {}.", worry.advice())
+        });
     let ours = saml.own.worries(now).into_iter().map(|(_, worry)| {
         format!(
             "A certificate of ours that was brought for {slug} {worry}: bring its successor, and show it to the provider."
