@@ -6,9 +6,7 @@ use crate::broker::{Broker, connection_ending};
 use crate::foundation::clock::Moment;
 use crate::foundation::id::ProjectId;
 use crate::model::audit_event::Actor;
-use crate::model::connection::{Connection, Ending, Notice, SOON};
-use crate::model::saml_key::{Purpose, SamlKeyRecord};
-use crate::protocol::saml::keys::Certificate;
+use crate::model::connection::{Connection, Ending, SOON};
 use crate::store::durable::engine::StoreError;
 use crate::store::durable::{connection_notices, connections, projects, saml_keys};
 
@@ -38,7 +36,7 @@ pub async fn look(broker: &Broker) -> Result<(), StoreError> {
 async fn look_at_keys(broker: &Broker, project: ProjectId) -> Result<(), StoreError> {
     let now = broker.now();
     let keys = saml_keys::kept(&mut &broker.db, project, now).await?;
-    let endings: Vec<_> = keys.iter().filter_map(|key| ending(key, now)).collect();
+    let endings: Vec<_> = keys.iter().filter_map(|key| Ending::of_key(key, now)).collect();
     if endings.is_empty() {
         return Ok(());
     }
@@ -48,29 +46,10 @@ async fn look_at_keys(broker: &Broker, project: ProjectId) -> Result<(), StoreEr
         let Some((last, _)) = some.last() else { return Ok(()) };
         after = last.id.to_string();
         for (connection, _) in &some {
-            let shown = endings.iter().filter(|ending| is_shown(connection, ending.what));
+            let Some(saml) = connection.saml() else { continue };
+            let shown = endings.iter().filter(|ending| saml.saml.shows_the_projects(ending.what));
             tell(broker, connection, shown.copied().collect()).await?;
         }
-    }
-}
-
-/// Of the key that is used now, unless its successor begins before.
-fn ending(key: &SamlKeyRecord, now: Moment) -> Option<Ending> {
-    let what = match key.purpose {
-        Purpose::Signing => Notice::SigningCertificate,
-        Purpose::Decryption => Notice::DecryptionCertificate,
-    };
-    let ending = Ending::of(what, &Certificate::from_der(&key.certificate).ok()?);
-    let has_successor = key.ends_at.is_some_and(|at| at <= ending.at);
-    (key.is_current(now) && !has_successor && ending.stage(now) > 0).then_some(ending)
-}
-
-/// Whether it is the project's that this provider is shown.
-fn is_shown(connection: &Connection, what: Notice) -> bool {
-    let Some(saml) = connection.saml().map(|connection| connection.saml) else { return false };
-    match what {
-        Notice::SigningCertificate => saml.own.signing.is_none(),
-        _ => saml.own.decryption.is_none() && saml.shows_encryption(),
     }
 }
 

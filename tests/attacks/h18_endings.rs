@@ -27,6 +27,14 @@ async fn mails(house: &House, kind: &str) -> i64 {
     house.count(&format!("mails WHERE kind = '{kind}' AND recipient = 'bob@b.test'")).await
 }
 
+/// What health says of the organization's providers.
+async fn upstream_review(operator: &Api) -> String {
+    let read = fine(operator.get("/organizations/org-b/health").await);
+    let checks = read["checks"].as_array().unwrap().clone();
+    let of = checks.into_iter().find(|check| check["id"] == "upstream_review").unwrap();
+    of["advice"].as_str().unwrap().to_owned()
+}
+
 /// So many days before, every node looks.
 async fn looks(house: &House, before: Moment, days: u32) {
     let left = before.minus(DAY * days).since(house.clock.now());
@@ -93,6 +101,10 @@ async fn h18_owners_are_mailed_before_a_certificate_of_ours_ends_that_their_prov
         for (days, expected) in [(61, 0), (60, 1), (30, 2), (7, 3)] {
             looks(&house, end, days).await;
             assert_eq!(mails(&house, "own_certificate_ending").await, expected, "{days} days before");
+            let advice = upstream_review(&operator).await;
+            let told =
+                advice.contains(&end.rfc3339()) && advice.contains(" of cb ") && advice.contains("is shown");
+            assert_eq!(told, expected > 0 && !brought, "{advice}");
         }
     }
 }
@@ -169,12 +181,6 @@ async fn h17_h18_health_tells_all_that_is_to_be_seen_to_of_a_provider() {
     plan.saml.insert("cb".to_owned(), idp);
     let house = plan.build().await;
     let operator = Api::operator(&house).await;
-    let advice = async || {
-        let read = fine(operator.get("/organizations/org-b/health").await);
-        let checks = read["checks"].as_array().unwrap().clone();
-        let of = checks.into_iter().find(|check| check["id"] == "upstream_review").unwrap();
-        of["advice"].as_str().unwrap().to_owned()
-    };
     let reads_daily = async || {
         for _ in 0..5 {
             house.turn_clock(86_400);
@@ -187,7 +193,7 @@ async fn h17_h18_health_tells_all_that_is_to_be_seen_to_of_a_provider() {
         "A certificate of the provider of cb",
     ];
     reads_daily().await;
-    let quiet = advice().await;
+    let quiet = upstream_review(&operator).await;
     assert!(told.iter().all(|told| !quiet.contains(told)), "{quiet}");
 
     let stranger = Signer::new("stranger", house.clock.now());
@@ -196,7 +202,7 @@ async fn h17_h18_health_tells_all_that_is_to_be_seen_to_of_a_provider() {
     publisher.fails();
     reads_daily().await;
     looks(&house, house.saml("cb").signer.certificate.not_after(), 20).await;
-    let all = advice().await;
+    let all = upstream_review(&operator).await;
     for told in told {
         assert!(all.contains(told), "{told}: {all}");
     }

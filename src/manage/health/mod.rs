@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::refused::Refused;
 use crate::foundation::clock::Moment;
 use crate::join::auto::{Halt, halted, may_be_given};
-use crate::model::connection::{Connection, Jit, OFFERED, RENEW};
+use crate::model::connection::{Connection, Ending, Jit, OFFERED, RENEW};
 use crate::model::domain::{Domain, DomainState};
 use crate::model::organization::{Enforcement, Organization};
 use crate::model::project::Project;
@@ -19,7 +19,7 @@ use crate::model::role::{ADMIN, OWNER};
 use crate::model::words;
 use crate::store::durable::engine::{Read, StoreError};
 use crate::store::durable::{
-    connection_runs, connections, domains, memberships, metadata_reads, readiness, roles,
+    connection_runs, connections, domains, memberships, metadata_reads, readiness, roles, saml_keys,
 };
 
 /// What such an organization calls itself where one person is all there is (S3-07).
@@ -128,7 +128,9 @@ async fn known<'a>(
     });
     let custom = roles::permissions(db, project.id, id).await?;
     let unreadable = metadata_reads::failing(db, id, (UNREADABLE, MOST_TOLD + 1)).await?;
-    let worries = own.iter().flat_map(|found| worries(found, now));
+    let keys = saml_keys::kept(db, project.id, now).await?;
+    let ending: Vec<_> = keys.iter().filter_map(|key| Ending::of_key(key, now)).collect();
+    let worries = own.iter().flat_map(|found| worries(found, &ending, now));
     Ok(Known {
         organization,
         facts: readiness::facts(db, id, &organization.policy, switches, now).await?,
@@ -144,8 +146,8 @@ async fn known<'a>(
     })
 }
 
-/// What somebody should see to before people notice.
-fn worries(connection: &Connection, now: Moment) -> Vec<String> {
+/// What somebody should see to before people notice; also where a certificate of the project's ends.
+fn worries(connection: &Connection, ending: &[Ending], now: Moment) -> Vec<String> {
     let Some(saml) = connection.saml().filter(|_| connection.is_active()) else { return Vec::new() };
     let (saml, slug) = (saml.saml, &connection.slug);
     let ends = saml.running_out(now).map(|until| {
@@ -164,7 +166,14 @@ fn worries(connection: &Connection, now: Moment) -> Vec<String> {
             "A certificate of ours that was brought for {slug} {worry}: bring its successor, and show it to the provider."
         )
     });
-    ends.into_iter().chain(offered).chain(theirs).chain(ours).collect()
+    let shown = ending.iter().filter(|ending| saml.shows_the_projects(ending.what)).map(|ending| {
+        let until = ending.at.rfc3339();
+        format!(
+            "A certificate of this service that the provider of {slug} is shown is valid until {until} only: once its successor \
+             is in our metadata, have the provider read that again."
+        )
+    });
+    ends.into_iter().chain(offered).chain(theirs).chain(ours).chain(shown).collect()
 }
 
 /// Nobody is shut out by it yet, and no change of the provider's reaches us.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::saml::{SOON, SamlSettings};
 use crate::foundation::clock::Moment;
+use crate::model::saml_key::{Purpose, SamlKeyRecord};
 use crate::model::words;
 use crate::protocol::saml::keys::Certificate;
 
@@ -41,6 +42,17 @@ impl Ending {
         Self { what, at: certificate.not_after(), within: Duration::MAX }
     }
 
+    /// Of a project's key, if it is used now, and its successor does not begin before.
+    pub fn of_key(key: &SamlKeyRecord, now: Moment) -> Option<Self> {
+        let what = match key.purpose {
+            Purpose::Signing => Notice::SigningCertificate,
+            Purpose::Decryption => Notice::DecryptionCertificate,
+        };
+        let ending = Self::of(what, &Certificate::from_der(&key.certificate).ok()?);
+        let has_successor = key.ends_at.is_some_and(|at| at <= ending.at);
+        (key.is_current(now) && !has_successor && ending.stage(now) > 0).then_some(ending)
+    }
+
     /// How many of the times have come at which owners are told.
     pub fn stage(&self, now: Moment) -> i64 {
         let left = self.at.since(now);
@@ -49,6 +61,15 @@ impl Ending {
 }
 
 impl SamlSettings {
+    /// Whether it is the project's certificate that its provider is shown, as none was brought.
+    pub fn shows_the_projects(&self, what: Notice) -> bool {
+        match what {
+            Notice::SigningCertificate => self.own.signing.is_none(),
+            Notice::DecryptionCertificate => self.own.decryption.is_none() && self.shows_encryption(),
+            Notice::ProviderCertificate | Notice::Metadata | Notice::MetadataUnreadable => false,
+        }
+    }
+
     /// Of certificates that are the connection's own matter: the provider's, of which a later one is the successor of those
     /// before, and those that were brought for it.
     pub fn endings(&self) -> Vec<Ending> {
